@@ -1,0 +1,22 @@
+"""A mail ready for the wire."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+Address = NewType("Address", str)
+"""An address in the form that goes on the wire (domain as A-labels): made by `parse_address` only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Envelope and content. `content` has CRLF line ends and is not dot-stuffed; its repr tells nobody's data."""
+
+    sender: Address
+    recipients: tuple[Address, ...]
+    content: bytes
+    message_id: str
+    smtputf8: bool = False
+    eight_bit: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Mail {self.message_id} to {len(self.recipients)}, {len(self.content)} bytes>"

@@ -1,0 +1,123 @@
+"""Every way a request can end, each with exactly its facts.
+
+Addresses stand here as the producer wrote them. Consume `Outcome` by `match` without
+a catch-all: one ending more then fails the type check where it must be thought about.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from consumer.core.record import Coordinates
+from consumer.core.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A recipient that was refused for good, with the relay's own words."""
+
+    recipient: str
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The relay took it for at least one recipient. `at` is when it said so, in seconds since the epoch."""
+
+    accepted: tuple[str, ...]
+    rejected: tuple[Refusal, ...]
+    sender: str
+    response: str
+    message_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The relay refused it for good."""
+
+    reply: Reply
+    rejected: tuple[Refusal, ...] = ()
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """All its recipients must not be written to."""
+
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """The tenant's window is full and its policy is to refuse. `retry_after` is in seconds."""
+
+    retry_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Its time, or its attempts, were used up before a relay took it."""
+
+    last_reason: str
+    attempts: int
+    rejected: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Its id is used up: by the same request (`duplicate`) or by another one (`conflict`)."""
+
+    type: Literal["duplicate", "conflict"]
+    original: Coordinates
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Nothing that can be sent. `errors` name the place and the rule, never the content."""
+
+    type: Literal["invalid-json", "invalid-event", "invalid-request", "unknown-tenant"]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolvable:
+    """What it refers to cannot be had: `type` says what, `too_large` makes it a 413."""
+
+    type: str
+    errors: tuple[str, ...]
+    too_large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The relay may or may not have it, and nobody can find out."""
+
+    reason: str
+    message_id: str
+    at: float
+
+
+Outcome: TypeAlias = (
+    Accepted
+    | Rejected
+    | Suppressed
+    | RateLimited
+    | Expired
+    | Duplicate
+    | Invalid
+    | Unresolvable
+    | Unknown
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an outcome is about: the attributes of its request, as far as they could be read."""
+
+    at: Coordinates
+    origin: Coordinates
+    tenant: str | None = None
+    id: str | None = None
+    type: str | None = None
+    correlation_id: str | None = None
+    traceparent: str | None = None

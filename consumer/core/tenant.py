@@ -1,0 +1,73 @@
+"""A tenant as its configuration describes it, and the relay its mail goes by."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+class Scheme(StrEnum):
+    """How the connection to a relay is secured."""
+
+    SMTP = "smtp"  # STARTTLS, required (RFC 3207)
+    SMTPS = "smtps"  # TLS at connect (RFC 8314)
+    PLAIN = "plain"  # no TLS: only where an operator allows the host
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Where a mail is handed over, and as whom. Equal relays share connections; its repr tells no password."""
+
+    host: str
+    port: int
+    scheme: Scheme = Scheme.SMTP
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    max_connections: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` units in any `per` seconds."""
+
+    count: int
+    per: float
+    unit: Literal["messages", "recipients"] = "messages"
+
+
+HOUR = 3600.0
+DEFAULT_HLIMIT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """What is known of a tenant: relay, sender and limits."""
+
+    name: str
+    relay: Relay
+    domain: str | None = None
+    from_name: str | None = None
+    from_address: str | None = None
+    h_limit: int = DEFAULT_HLIMIT
+    limits: tuple[Limit, ...] = ()
+    over_limit: Literal["defer", "reject"] = "defer"
+    on_unknown: Literal["report", "resend"] = "report"
+    max_age: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownTenant:
+    """Nobody of that name is configured."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A dependency cannot answer now. `what` names it from a closed set."""
+
+    what: Literal["config", "vault", "attachment-host"]
