@@ -1,0 +1,87 @@
+"""What the offset commit says beside the offset: what is under way below it.
+
+`1.NONCE.LIST`: a version, the writer's nonce, and every offset below the committed one that is
+not settled, or that is parked and holds an open intent. Kafka takes at most 4,096 bytes.
+
+The list is base64 of varints, from the highest offset down: the distance to the one before (at first
+to the committed offset), shifted left by one; the lowest bit says whether the offset holds an intent.
+"""
+
+import binascii
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+LONGEST = 4_096
+"""Bytes of metadata that a broker takes (`offset.metadata.max.bytes`)."""
+
+_FORM = re.compile(r"1\.([0-9a-z]{1,32})\.([A-Za-z0-9+/=]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Both lists in ascending order; an offset stands in one of them only."""
+
+    nonce: str
+    unsettled: tuple[int, ...] = ()
+    intents: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Not written by a consumer of ours. `reason` quotes nothing."""
+
+    reason: str
+
+
+def encode(metadata: Metadata, position: int) -> str:
+    """The text to commit with `position`. Its length is for the caller to check against `LONGEST`."""
+    marks = dict.fromkeys(metadata.unsettled, 0) | dict.fromkeys(metadata.intents, 1)
+    distances = bytearray()
+    above = position
+    for offset in sorted(marks, reverse=True):
+        distances += _varint((above - offset) << 1 | marks[offset])
+        above = offset
+    return f"1.{metadata.nonce}.{b64encode(distances).decode()}"
+
+
+def decode(text: str, position: int) -> Metadata | Foreign:
+    """What was committed with `position`. Never raises, whatever another client wrote there."""
+    form = _FORM.fullmatch(text)
+    if form is None or len(text) > LONGEST:
+        return Foreign("not of the form 1.NONCE.LIST" if text else "empty")
+    try:
+        marks = list(_offsets(b64decode(form[2], validate=True), position))
+    except (binascii.Error, ValueError):
+        return Foreign("its list of offsets is broken")
+    return Metadata(form[1], _ascending(marks, intent=False), _ascending(marks, intent=True))
+
+
+def _ascending(marks: Iterable[tuple[int, bool]], *, intent: bool) -> tuple[int, ...]:
+    return tuple(sorted(offset for offset, open_ in marks if open_ is intent))
+
+
+def _varint(number: int) -> bytes:
+    parts = bytearray()
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)
+
+
+def _offsets(packed: bytes, position: int) -> Iterator[tuple[int, bool]]:
+    above, number, shift = position, 0, 0
+    for byte in packed:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte & 0x80:
+            continue
+        above -= number >> 1
+        if above < 0 or number < 2:  # noqa: PLR2004  a distance is at least 1
+            raise ValueError
+        yield above, bool(number & 1)
+        number, shift = 0, 0
+    if shift:
+        raise ValueError

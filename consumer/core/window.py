@@ -1,0 +1,114 @@
+"""A tenant's windows: exact sliding logs of what was sent.
+
+A slot is taken when a send is admitted, counts from the relay's reply, and comes back only if the mail was
+provably not sent. It counts from the reply and not from the admission: only so does no window, as the relay
+sees it, hold more than its limit (counted from the grant, a prototype exceeded 21 of them).
+"""
+
+from bisect import insort
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from consumer.core.tenant import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """No slot now. `until` is when one will be free (seconds since the epoch); None: when a send ends."""
+
+    until: float | None
+
+
+@dataclass(slots=True)
+class _Log:
+    """The sends of the last `per` seconds, in one unit."""
+
+    per: float
+    sends: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
+    total: int = 0
+
+    def add(self, at: float, units: int) -> None:
+        if self.sends and at < self.sends[-1][0]:
+            ordered = list(self.sends)
+            insort(ordered, (at, units))
+            self.sends = deque(ordered)
+        else:
+            self.sends.append((at, units))
+        self.total += units
+
+    def expire(self, now: float) -> None:
+        # A send at t leaves the window at t + per, not before: the half-open window [start, start + per).
+        while self.sends and self.sends[0][0] + self.per <= now:
+            self.total -= self.sends.popleft()[1]
+
+    def frees(self, units: int) -> float | None:
+        """When so many units will have left it; None if it never held as many."""
+        for at, sent in self.sends:
+            units -= sent
+            if units <= 0:
+                return at + self.per
+        return None
+
+
+class Windows:
+    """All windows of one tenant."""
+
+    def __init__(self, longest: float) -> None:
+        """Keep the sends of the last `longest` seconds, so that a limit that is new can be counted back."""
+        self._history = _Log(longest)
+        self._logs: dict[tuple[float, str], _Log] = {}
+        self._taken: dict[int, int] = {}  # by home offset: recipients of a send that has no reply yet
+
+    def take(self, key: int, recipients: int, limits: Iterable[Limit], now: float) -> Full | None:
+        """Take a slot for the send `key`, or say until when there is none. A key that has one keeps it."""
+        if key in self._taken:
+            return None
+        full = [full for limit in limits if (full := self._full(limit, recipients, now)) is not None]
+        if not full:
+            self._taken[key] = recipients
+            return None
+        times = [one.until for one in full]
+        return Full(None if None in times else max(time for time in times if time is not None))
+
+    def give_back(self, key: int) -> None:
+        """The mail was provably not sent."""
+        self._taken.pop(key, None)
+
+    def sent(self, key: int | None, recipients: int, at: float) -> None:
+        """The relay replied at `at` (or nobody knows): from now on the slot counts from there."""
+        if key is not None:
+            recipients = self._taken.pop(key, recipients)
+        self._history.add(at, recipients)
+        for (_, unit), log in self._logs.items():
+            log.add(at, 1 if unit == "messages" else recipients)
+
+    def free(self, limits: Iterable[Limit], now: float) -> int:
+        """How many more sends to one recipient each would be admitted now."""
+        return min((max(0, limit.count - self._used(limit, now)) for limit in limits), default=1_000_000)
+
+    def idle(self, now: float) -> bool:
+        """Whether nothing in here counts any more."""
+        self._history.expire(now)
+        return not self._taken and not self._history.sends
+
+    def _full(self, limit: Limit, recipients: int, now: float) -> Full | None:
+        units = 1 if limit.unit == "messages" else recipients
+        excess = self._used(limit, now) + units - limit.count
+        if excess <= 0:
+            return None
+        return Full(self._log(limit).frees(excess))
+
+    def _used(self, limit: Limit, now: float) -> int:
+        log = self._log(limit)
+        log.expire(now)
+        taken = len(self._taken) if limit.unit == "messages" else sum(self._taken.values())
+        return log.total + taken
+
+    def _log(self, limit: Limit) -> _Log:
+        log = self._logs.get((limit.per, limit.unit))
+        if log is None:
+            log = self._logs[limit.per, limit.unit] = _Log(limit.per)
+            for at, recipients in self._history.sends:
+                log.add(at, 1 if limit.unit == "messages" else recipients)
+        return log
