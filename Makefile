@@ -1,0 +1,117 @@
+# `make` lists what there is. Needs Python 3.11+, and Java 17+ with Maven or a Docker engine; installs all else itself.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml
+
+## Setting up
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^## /{printf "\n%s\n", substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: install
+install: .venv/.installed ## make .venv with the locked dependencies (every other command does so itself)
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is not (or is missing). Say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "'$(PYTHON)' cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing the locked dependencies into .venv ..." >&2
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+## Seeing it work
+
+.PHONY: demo
+demo: .venv/.installed ## a real Kafka, the consumer and a relay: requests become mails and outcomes
+	@$(BIN)/python -m devtools.demo
+
+.PHONY: broker
+broker: .venv/.installed ## a real Kafka in the foreground, until Ctrl-C
+	@$(BIN)/python -m devtools.broker
+
+## Testing
+
+.PHONY: test
+test: .venv/.installed ## every test but the slow ones, against a real Kafka
+	$(PYTEST) -m "not slow and not faults"
+
+.PHONY: test-all
+test-all: .venv/.installed ## every test but the fault runs
+	$(PYTEST) -m "not faults"
+
+.PHONY: coverage
+coverage: .venv/.installed ## make test, with the lines and branches it reached
+	$(PYTEST) -m "not slow and not faults" --cov --cov-report=term-missing
+
+.PHONY: faults
+faults: .venv/.installed ## kill, freeze and cut everything, for minutes
+	$(PYTEST) -m faults --timeout 1800
+
+.PHONY: faults-quick
+faults-quick: .venv/.installed ## the fault runs that end within a minute
+	$(PYTEST) -m "faults and not slow"
+
+.PHONY: bench
+bench: .venv/.installed ## mails a second, CPU a mail and memory, beside peers
+	@$(BIN)/python -m benchmarks.run
+
+.PHONY: bench-quick
+bench-quick: .venv/.installed ## the same with few mails, to see that it runs
+	@$(BIN)/python -m benchmarks.run --quick
+
+## Checking
+
+.PHONY: check
+check: format-check lint pyright layers schemas-check lock-check ## everything that CI does, but the tests
+
+.PHONY: format-check
+format-check: .venv/.installed ## the formatter would change nothing
+	$(BIN)/ruff format --check .
+
+.PHONY: lint
+lint: .venv/.installed ## ruff
+	$(BIN)/ruff check .
+
+.PHONY: pyright
+pyright: .venv/.installed ## types; strict in consumer/
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+.PHONY: layers
+layers: .venv/.installed ## who may import whom
+	$(BIN)/lint-imports
+
+.PHONY: schemas-check
+schemas-check: .venv/.installed ## schemas/ holds valid JSON Schemas with a title and an identity
+	$(BIN)/python -m devtools.schemas
+
+.PHONY: lock-check
+lock-check: .venv/.installed ## the lock files are what pyproject.toml asks for
+	$(BIN)/python -m devtools.locks
+
+## Changing
+
+.PHONY: fmt
+fmt: .venv/.installed ## format, and fix what ruff can fix
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: .venv/.installed ## write the lock files anew after a change of dependencies (UPGRADE=1: newest versions)
+	$(LOCK) --extra dev --annotation-style line $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+	$(LOCK) --no-annotate --constraints requirements.lock --output-file requirements-run.lock
+
+.PHONY: clean
+clean: ## remove what the commands made: .venv, caches, the downloaded Kafka
+	rm -rf .venv .cache .hypothesis .pytest_cache .ruff_cache .import_linter_cache .coverage .coverage.* htmlcov build dist
+	find consumer devtools tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
