@@ -1,0 +1,1 @@
+"""What developers run beside the consumer: none of it is shipped."""
