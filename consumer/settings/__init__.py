@@ -1,0 +1,34 @@
+"""Settings: one frozen value, read at the door. Nobody else reads the environment."""
+
+from consumer.settings.groups import (
+    Http,
+    Kafka,
+    Log,
+    NetworkGuard,
+    Pii,
+    Settings,
+    Smtp,
+    Tenants,
+    Topics,
+    Work,
+)
+from consumer.settings.load import Wrong, load, variables
+from consumer.settings.show import reference, resolved
+
+__all__ = [
+    "Http",
+    "Kafka",
+    "Log",
+    "NetworkGuard",
+    "Pii",
+    "Settings",
+    "Smtp",
+    "Tenants",
+    "Topics",
+    "Work",
+    "Wrong",
+    "load",
+    "reference",
+    "resolved",
+    "variables",
+]

@@ -1,0 +1,199 @@
+"""Every setting, with its type, its default and what it is for. Nothing here is read a second time later."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+from consumer.settings.texts import (
+    Duration,
+    Host,
+    Hosts,
+    Name,
+    Networks,
+    ReadableFile,
+    Secret,
+    Servers,
+    TopicName,
+    Url,
+)
+
+Count = Annotated[int, Field(ge=1)]
+
+
+def _seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+class Kafka(_Group):
+    bootstrap_servers: Annotated[Servers | None, Field(validate_default=False)] = None
+    """Where Kafka is: host:port, several with commas. Has to be set."""
+    group_id: Name = "email-consumer"
+    """The consumer group; also the first part of each transactional id."""
+    group_instance_id: Name | None = None
+    """Makes this process a static member. Must differ from process to process: two with the same both consume."""
+    client_id: Name = "email-consumer"
+    """How this process names itself in the broker's logs and quotas."""
+    session_timeout: Duration = _seconds(15)
+    """After this long without a heartbeat the group gives this process's partitions to others."""
+    heartbeat_interval: Duration = _seconds(1.5)
+    """How often membership is proved; at most a third of the session timeout."""
+    transaction_timeout: Duration = _seconds(10)
+    """After this long the broker aborts a transaction; shorter than the session timeout."""
+    request_timeout: Duration = _seconds(10)
+    """How long one answer of the broker is waited for."""
+    retry_backoff: Duration = _seconds(0.5)
+    """The pause between attempts to reach a broker that is away."""
+    max_poll_records: Count = 500
+    """The most records that one fetch hands over."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How the connection to the brokers is secured."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """How this process logs in, with a SASL protocol."""
+    sasl_username: Name | None = None
+    """As whom this process logs in, with a SASL protocol."""
+    sasl_password: Secret | None = None
+    """The password of that user."""
+    ssl_cafile: ReadableFile | None = None
+    """Certificates (PEM) of the authority that the brokers' certificates come from; otherwise the system's."""
+
+    @property
+    def servers(self) -> str:
+        """The bootstrap servers of settings that were loaded."""
+        return self.bootstrap_servers or ""
+
+
+class Topics(_Group):
+    requests: TopicName = "email.requests"
+    """Where requests are read."""
+    outcomes: TopicName = "email.outcomes"
+    """Where outcomes are published: one for each request."""
+    parked: TopicName = "email.parked"
+    """What waits: internal, compacted."""
+    suppressions: TopicName = "email.suppressions"
+    """Who must not be written to: compacted."""
+    feedback: TopicName = "email.feedback"
+    """Bounces, complaints, manual blocks and their ends."""
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 6
+    """How many partitions `topics create` gives each topic: the most processes that can share the work."""
+    replication_factor: Annotated[int, Field(ge=1, le=32_767)] = 1
+    """How many copies `topics create` asks for: 3 where there are three brokers."""
+    retention: Duration = timedelta(days=7)
+    """How long `topics create` has requests, outcomes and feedback kept; at least work.max_age and work.dedupe."""
+
+
+class Tenants(_Group):
+    file: ReadableFile | None = None
+    """The YAML file that describes the tenants; changes take effect without a restart. This or the URL has to be set."""
+    url: Url | None = None
+    """The config-api that describes the tenants."""
+
+
+class Pii(_Group):
+    file: ReadableFile | None = None
+    """A YAML file of PII tokens and their values, for trying things out."""
+    url: Url | None = None
+    """The PII vault."""
+
+
+class Http(_Group):
+    host: Host = "127.0.0.1"
+    """The address that health and metrics are served on; 0.0.0.0 in a container."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    """Its port; 0 takes a free one."""
+
+
+class Smtp(_Group):
+    allow_plaintext: Hosts = False
+    """Relays that mail may be handed to without TLS: a JSON list or comma list of hosts, or true for any."""
+    connections_per_relay: Count = 10
+    """The most connections to one relay with the same credentials."""
+    connections_total: Count = 200
+    """The most connections to all relays together."""
+    messages_per_connection: Count = 100
+    """After this many mails a connection is closed and a new one opened."""
+    idle: Duration = _seconds(30)
+    """After this long without a mail a connection is closed."""
+    connect_timeout: Duration = _seconds(10)
+    """For the name, the connection, the greeting and TLS."""
+    auth_timeout: Duration = _seconds(30)
+    """For logging in."""
+    command_timeout: Duration = _seconds(300)
+    """For each reply to MAIL and RCPT (RFC 5321, 4.5.3.2: five minutes)."""
+    data_timeout: Duration = _seconds(120)
+    """For the reply to DATA (RFC 5321, 4.5.3.2.4: two minutes)."""
+    body_timeout: Duration = _seconds(600)
+    """For the reply to the body (RFC 5321, 4.5.3.2.6: ten minutes; a shorter wait makes second copies)."""
+
+    def allows_plaintext(self, host: str) -> bool:
+        allowed = self.allow_plaintext
+        return allowed if isinstance(allowed, bool) else host.lower().rstrip(".") in allowed
+
+
+class NetworkGuard(_Group):
+    allow: Networks = ()
+    """Networks or hosts that are let through though they are not public: a JSON list or comma list."""
+
+
+class Work(_Group):
+    in_flight: Count = 1000
+    """The most requests under way in this process."""
+    in_flight_per_partition: Annotated[int, Field(ge=1, le=500)] = 500
+    """The most requests under way in one partition: what the metadata of an offset commit can list."""
+    drain_within: Duration = _seconds(20)
+    """How long a process that is asked to stop finishes what is under way."""
+    grant_lifetime: Duration = _seconds(5)
+    """How long leave to send holds; shorter than the transaction timeout."""
+    max_age: Duration = timedelta(hours=24)
+    """A request that is older than this is Expired."""
+    dedupe: Duration = timedelta(hours=24)
+    """How long a request id is remembered."""
+
+
+class Log(_Group):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """auto: for people on a terminal, JSON otherwise."""
+
+
+class Settings(BaseSettings):
+    """All of them. Parts are handed to what needs them, not the whole."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CONSUMER_",
+        env_nested_delimiter="__",
+        enable_decoding=False,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    kafka: Kafka = Kafka()
+    topics: Topics = Topics()
+    tenants: Tenants = Tenants()
+    pii: Pii = Pii()
+    http: Http = Http()
+    smtp: Smtp = Smtp()
+    network: NetworkGuard = NetworkGuard()
+    work: Work = Work()
+    log: Log = Log()
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` hands over: the environment is read there, once, and checked for strangers."""
+        return (init_settings,)
