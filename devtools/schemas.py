@@ -30,7 +30,7 @@ def _faults(file: Path) -> Iterator[str]:
     for keyword in ("$schema", "$id", "title", "description"):
         if not schema.get(keyword):
             yield f"has no {keyword}"
-    if not str(schema.get("$id", "")).endswith(file.name):
+    if not str(schema.get("$id", "")).endswith(file.stem):
         yield "has an $id that does not end in its file name"
     yield from _invalid(schema)
 
