@@ -1,0 +1,184 @@
+"""The tenants document, from plain values to tenants or to everything that is wrong with it.
+
+An error names the place and the rule and never a value: there are passwords in here.
+
+A tenant takes from `default` what it does not say itself, with one exception: who
+names a relay of his own takes nothing that belongs to the default's relay. Otherwise
+the default's password would be sent to a host that another one chose.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeAlias, cast
+
+from consumer.core.tenant import Relay, Scheme, Tenant
+from consumer.core.tenant_fields import FIELDS, Rule
+
+Plain: TypeAlias = bool | frozenset[str] | tuple[str, ...]
+"""Where mail may go without TLS: anywhere, nowhere, or to these hosts."""
+
+Values: TypeAlias = Mapping[str, Any]
+"""Values that a table of readers has checked, by key."""
+
+DEFAULT_PORTS = {Scheme.SMTP: 587, Scheme.SMTPS: 465, Scheme.PLAIN: 25}  # RFC 6409, RFC 8314, RFC 5321
+NAME_RULE = "must be text of 1 to 128 characters without blanks (a number, or a word such as no, needs quotes)"
+_NAME = re.compile(r"[^\x00-\x20\x7f-\xa0]{1,128}")
+_KEY = re.compile(r"[A-Za-z_]{1,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Why a tenants document cannot be used: a line for each, with the place and the rule."""
+
+    errors: tuple[str, ...]
+
+
+def parse_tenants(
+    document: object, *, plain: Plain = False, secrets: Mapping[str, str] | None = None
+) -> Mapping[str, Tenant] | Faults:
+    """The tenants by name. `secrets` has the contents of the files that `smtp_pass_file` names."""
+    if not isinstance(document, dict):
+        return Faults(("the document must be a mapping with `tenants`, and `default` if wanted",))
+    top = cast("dict[object, object]", document)
+    errors = [*_strange("", top, ("default", "tenants"))]
+    reader = _Reader(plain, secrets or {}, errors)
+    default = reader.default(top.get("default", {}))
+    tenants = {name: reader.tenant(name, about, default) for name, about in reader.named(top.get("tenants"))}
+    if errors:
+        return Faults(tuple(errors))
+    return {name: tenant for name, tenant in tenants.items() if tenant is not None}
+
+
+class _Reader:
+    """Reads entry by entry and gathers what is wrong."""
+
+    def __init__(self, plain: Plain, secrets: Mapping[str, str], errors: list[str]) -> None:
+        self._plain = plain
+        self._secrets = secrets
+        self._errors = errors
+        self._whole = True
+
+    def default(self, entry: object) -> dict[str, Any]:
+        """What all share. Where it is wrong, nothing is said about what is missing below it."""
+        before = len(self._errors)
+        found = self.values("default", entry)
+        self._whole = len(self._errors) == before
+        return found
+
+    def named(self, tenants: object) -> Iterator[tuple[str, object]]:
+        """The entries under `tenants` whose name is one."""
+        if not isinstance(tenants, dict):
+            self._errors.append("tenants must be a mapping of names to what is known of each")
+            return
+        for number, (name, about) in enumerate(cast("dict[object, object]", tenants).items(), 1):
+            if isinstance(name, str) and _NAME.fullmatch(name):
+                yield name, about
+            else:
+                self._errors.append(f"tenants, name {number}: {NAME_RULE}")
+
+    def values(self, place: str, entry: object) -> dict[str, Any]:
+        """What is right in an entry."""
+        if not isinstance(entry, dict):
+            self._errors.append(f"{place} must be a mapping")
+            return {}
+        given = cast("dict[object, object]", entry)
+        self._errors.extend(_strange(place + ".", given, FIELDS))
+        found: dict[str, Any] = {}
+        for key, read in FIELDS.items():
+            if key in given:
+                value = read(given[key])
+                if isinstance(value, Rule):
+                    self._errors.append(f"{place}.{key} {value.text}")
+                else:
+                    found[key] = value
+        return self._with_secret(place, found)
+
+    def tenant(self, name: str, entry: object, default: Values) -> Tenant | None:
+        place = f"tenants.{name}"
+        before = len(self._errors)
+        merged = _merged(self.values(place, entry), default)
+        if len(self._errors) > before or not self._whole:
+            return None
+        relay = self._relay(place, merged)
+        return None if relay is None else _tenant(name, relay, merged)
+
+    def _with_secret(self, place: str, found: dict[str, Any]) -> dict[str, Any]:
+        """With the content of the file in place of its name."""
+        file = found.pop("smtp_pass_file", None)
+        if file is None:
+            return found
+        if "smtp_pass" in found:
+            self._errors.append(f"{place}.smtp_pass_file must not stand together with smtp_pass")
+        elif isinstance(FIELDS["smtp_pass"](self._secrets.get(file)), Rule):
+            self._errors.append(f"{place}.smtp_pass_file must name a file that can be read and holds one line of text")
+        else:
+            found["smtp_pass"] = self._secrets[file]
+        return found
+
+    def _relay(self, place: str, known: Values) -> Relay | None:
+        rules = tuple(self._broken(known))
+        self._errors.extend(f"{place}.{rule}" for rule in rules)
+        if rules:
+            return None
+        scheme = known.get("smtp_scheme", Scheme.SMTP)
+        return Relay(
+            host=known["smtp_host"],
+            port=known.get("smtp_port", DEFAULT_PORTS[scheme]),
+            scheme=scheme,
+            user=known.get("smtp_user"),
+            password=known.get("smtp_pass"),
+            ca_file=known.get("ca_file"),
+            max_connections=known.get("max_connections"),
+        )
+
+    def _broken(self, known: Values) -> Iterator[str]:
+        host = known.get("smtp_host")
+        if host is None:
+            yield "smtp_host has to be given here or in default"
+        if ("smtp_user" in known) != ("smtp_pass" in known):
+            yield "smtp_user and smtp_pass go together: one of them is missing"
+        if known.get("smtp_scheme") is Scheme.PLAIN and not _allowed(host, self._plain):
+            yield "smtp_scheme must be smtp or smtps: plain is not allowed for this host (CONSUMER_SMTP__ALLOW_PLAINTEXT)"
+        if "from_address" not in known and "domain" not in known:
+            yield "from_address or domain has to be given: mail needs a sender"
+
+
+_OF_A_LOGIN = frozenset({"smtp_user", "smtp_pass"})
+_OF_A_RELAY = frozenset({"smtp_host", "smtp_port", "smtp_scheme", "ca_file", *_OF_A_LOGIN})
+_NAMES = {"hLimit": "h_limit"}
+
+
+def _merged(own: Values, default: Values) -> Values:
+    kept = default.keys()
+    if "smtp_host" in own:
+        kept -= _OF_A_RELAY
+    if own.keys() & _OF_A_LOGIN:
+        kept -= _OF_A_LOGIN
+    return {key: default[key] for key in kept} | dict(own)
+
+
+def _tenant(name: str, relay: Relay, known: Values) -> Tenant:
+    rest = {_NAMES.get(key, key): known[key] for key in known.keys() - _OF_A_RELAY - {"max_connections"}}
+    return Tenant(name=name, relay=relay, **rest)
+
+
+def _allowed(host: str | None, plain: Plain) -> bool:
+    if isinstance(plain, bool):
+        return plain
+    return host is None or host.lower().rstrip(".") in plain
+
+
+def _strange(
+    place: str, given: Mapping[object, object], known: Mapping[str, object] | tuple[str, ...]
+) -> Iterator[str]:
+    """A key that nobody knows, named only where it looks like one: it could be a value in the wrong place."""
+    for number, key in enumerate(given, 1):
+        if key in known:
+            continue
+        folded = {name.lower(): name for name in known}
+        near = get_close_matches(str(key).lower(), folded, n=1, cutoff=0.6)
+        hint = f"; did you mean {folded[near[0]]}?" if near else f": known are {', '.join(known)}"
+        shown = key if isinstance(key, str) and _KEY.fullmatch(key) else f"(key {number})"
+        yield f"{place}{shown} is not known{hint}"
