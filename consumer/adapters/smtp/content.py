@@ -1,0 +1,43 @@
+"""A mail as bytes that can be nothing but that mail.
+
+A bare CR or LF in the content, or a control character in an address, could end the data
+or the command early for some relay, and smuggle another mail in behind it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from consumer.adapters.smtp.reasons import Reason
+from consumer.core.attempt import NotSent, Stage
+from consumer.core.mail import Mail
+from consumer.core.reply import Reply
+
+BLOCK = 65_536
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def unfit(mail: Mail) -> NotSent | None:
+    """Why this mail must go to no relay at all."""
+    addresses = (mail.sender, *mail.recipients)
+    if any(_CONTROL.search(address) or not (mail.smtputf8 or address.isascii()) for address in addresses):
+        return NotSent(Stage.MAIL, Reason.BAD_ADDRESS, Reply(553, "address not fit for the wire (local)", "5.1.3"))
+    lines = mail.content.count(b"\r\n")
+    if lines != mail.content.count(b"\n") or lines != mail.content.count(b"\r"):
+        return NotSent(Stage.DATA, Reason.BARE_LINE_END, Reply(554, "bare CR or LF in content (local)", "5.6.0"))
+    return None
+
+
+def stuffed(content: bytes) -> Iterator[tuple[bytes, bool]]:
+    """The content in blocks of whole lines, dots doubled (RFC 5321, 4.5.2); the last one has the end in it."""
+    at = 0
+    while (end := content.find(b"\n", at + BLOCK) + 1) and end < len(content):
+        yield _doubled(content[at:end]), False
+        at = end
+    end_of_line = b"" if content.endswith(b"\r\n") or not content else b"\r\n"
+    yield b"".join((_doubled(content[at:]), end_of_line, b".\r\n")), True
+
+
+def _doubled(block: bytes) -> bytes:
+    block = block.replace(b"\n.", b"\n..")
+    return b"." + block if block.startswith(b".") else block

@@ -1,0 +1,173 @@
+"""One mail over one connection, told apart by the point where it ended.
+
+Before the line with the lone dot is written nothing can have been delivered; after the
+relay's reply to it everything is known; in between nobody can tell (RFC 1047; RFC 5321,
+4.5.3.2.6 and 6.1). Where the relay pipelines, MAIL, RCPT and DATA travel together (RFC 2920).
+"""
+
+from consumer.adapters.smtp.content import stuffed
+from consumer.adapters.smtp.dialer import Connection, OnStage
+from consumer.adapters.smtp.leave import Leave
+from consumer.adapters.smtp.link import LinkError
+from consumer.adapters.smtp.options import Timeouts
+from consumer.adapters.smtp.reasons import EndedError, Reason, refused
+from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage
+from consumer.core.mail import Mail
+from consumer.core.reply import Reply
+from consumer.ports import Clock
+
+
+class Conversation:
+    """What is said about one mail. `heard` tells whether the relay said anything at all."""
+
+    def __init__(self, connection: Connection, mail: Mail, leave: Leave, *, timeouts: Timeouts, clock: Clock) -> None:
+        self._connection = connection
+        self._link = connection.link
+        self._mail = mail
+        self._leave = leave
+        self._timeouts = timeouts
+        self._clock = clock
+        self._stage = Stage.MAIL
+        self._recipients: list[Reply] = []
+        self._ended = False
+        self.heard = False
+
+    async def hold(self, on_stage: OnStage) -> Attempt:
+        """Hand the mail over. The connection is settled only if this came to a clean end."""
+        refusal = self._unfit()
+        if refusal or self._leave.lapsed:
+            return refusal or Lapsed()
+        self._connection.settled = False
+        self._on_stage = on_stage
+        try:
+            pipelining = self._connection.offers.pipelining
+            return await (self._in_one_flight() if pipelining else self._stage_by_stage())
+        except EndedError as ended:
+            return ended.ending
+        except LinkError as lost:
+            if self._ended:
+                return InDoubt(lost.reason, tuple(self._recipients))
+            return NotSent(self._stage, lost.reason, lost.reply)
+
+    def _unfit(self) -> NotSent | None:
+        offers = self._connection.offers
+        if 0 < offers.size < len(self._mail.content):
+            reply = Reply(552, "larger than the relay takes (local)", "5.3.4")
+            return NotSent(Stage.MAIL, Reason.TOO_LARGE_FOR_RELAY, reply)
+        if self._mail.smtputf8 and not offers.smtputf8:
+            reply = Reply(553, "the relay has no SMTPUTF8 (local)", "5.6.7")
+            return NotSent(Stage.MAIL, Reason.SMTPUTF8_NOT_OFFERED, reply)
+        return None
+
+    async def _stage_by_stage(self) -> Attempt:
+        if self._connection.needs_reset:
+            self._link.ask(b"RSET\r\n")
+            await self._reset()
+        self._link.ask(self._mail_command())
+        mail = await self._reply(Stage.MAIL, self._timeouts.mail)
+        if not mail.positive:
+            return self._settle(NotSent(Stage.MAIL, refused(mail), mail))
+        for command in self._rcpt_commands():
+            self._link.ask(command)
+            self._recipients.append(await self._reply(Stage.RCPT, self._timeouts.rcpt))
+        if not self._any_recipient:
+            return self._settle(self._answered(None))
+        # As late as can be: the grant's lifetime is short, and a mail that nobody takes needs none.
+        if not await self._leave.given():
+            return self._settle(Lapsed())
+        self._stage = Stage.DATA
+        self._link.ask(b"DATA\r\n")
+        data = await self._reply(Stage.DATA, self._timeouts.data)
+        if data.code != 354:
+            return self._refused_data(data)
+        return await self._body()
+
+    async def _in_one_flight(self) -> Attempt:
+        if not await self._leave.given():
+            self._connection.settled = True
+            return Lapsed()
+        reset = self._connection.needs_reset
+        commands = [b"RSET\r\n"] * reset + [self._mail_command(), *self._rcpt_commands(), b"DATA\r\n"]
+        self._link.ask(b"".join(commands), len(commands))
+        if reset:
+            await self._reset()
+        mail = await self._reply(Stage.MAIL, self._timeouts.mail)
+        for _ in self._mail.recipients:
+            self._recipients.append(await self._reply(Stage.RCPT, self._timeouts.rcpt))
+        data = await self._reply(Stage.DATA, self._timeouts.data)
+        if data.code == 354 and mail.positive and self._any_recipient:
+            return await self._body()
+        if data.code == 354:
+            # Any byte now is content, the lone dot a mail to nobody or under another sender: not even that.
+            self._link.fail(Reason.UNEXPECTED_REPLY)
+        if not mail.positive:
+            return self._settle(NotSent(Stage.MAIL, refused(mail), mail))
+        if not self._any_recipient:
+            return self._settle(self._answered(None))
+        return self._refused_data(data)
+
+    def _refused_data(self, data: Reply) -> Attempt:
+        if data.code < 400:
+            raise EndedError(Stage.DATA, Reason.UNEXPECTED_REPLY, data)
+        return self._settle(self._answered(data))
+
+    async def _body(self) -> Attempt:
+        self._stage = Stage.BODY
+        began = self._clock.elapsed()
+        if not self._leave.holds:
+            # The relay waits for content and there is no way back: the connection is not settled.
+            return Lapsed()
+        for block, last in stuffed(self._mail.content):
+            if last:
+                self._link.ask(block)
+                self._ended = True
+            else:
+                await self._link.write(block, self._timeouts.block)
+        reply = await self._link.reply(self._timeouts.body)
+        self._on_stage(Stage.BODY, self._clock.elapsed() - began)
+        if 300 <= reply.code < 400:
+            return InDoubt(Reason.UNEXPECTED_REPLY, tuple(self._recipients))
+        # A definite answer ends the envelope: no RSET after it, whose error could hide it.
+        return self._settle(self._answered(reply), in_envelope=False)
+
+    async def _reset(self) -> None:
+        reply = await self._link.reply(self._timeouts.mail)
+        if not reply.positive:
+            # Without the reply: it is no verdict on this mail.
+            raise EndedError(Stage.MAIL, Reason.UNEXPECTED_REPLY)
+        self._connection.needs_reset = False
+
+    async def _reply(self, stage: Stage, within: float) -> Reply:
+        self._stage = stage
+        began = self._clock.elapsed()
+        reply = await self._link.reply(within)
+        self._on_stage(stage, self._clock.elapsed() - began)
+        self.heard = True
+        ended = reply.code == 421 and stage is not Stage.DATA
+        if ended or (stage is not Stage.DATA and 300 <= reply.code < 400):
+            raise EndedError(stage, refused(reply), reply)
+        return reply
+
+    def _settle(self, attempt: Attempt, *, in_envelope: bool = True) -> Attempt:
+        """The relay and we agree on where we are, so that another mail may follow; it begins with RSET where needed."""
+        self._connection.needs_reset = in_envelope
+        closing = isinstance(attempt, Answered) and attempt.data is not None and attempt.data.code == 421
+        self._connection.settled = not closing
+        return attempt
+
+    def _answered(self, data: Reply | None) -> Answered:
+        return Answered(tuple(self._recipients), data, self._clock.now())
+
+    @property
+    def _any_recipient(self) -> bool:
+        return any(reply.positive for reply in self._recipients)
+
+    def _mail_command(self) -> bytes:
+        offers = self._connection.offers
+        size = f" SIZE={len(self._mail.content)}" if offers.size else ""
+        eight_bit = " BODY=8BITMIME" if self._mail.eight_bit and offers.eight_bit else ""
+        smtputf8 = " SMTPUTF8" if self._mail.smtputf8 else ""
+        return f"MAIL FROM:<{self._mail.sender}>{size}{eight_bit}{smtputf8}\r\n".encode()
+
+    def _rcpt_commands(self) -> list[bytes]:
+        return [f"RCPT TO:<{recipient}>\r\n".encode() for recipient in self._mail.recipients]

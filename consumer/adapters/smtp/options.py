@@ -1,0 +1,56 @@
+"""What an operator may want to change about sending."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds, a stage each. From MAIL on the least that RFC 5321, 4.5.3.2 allows: less for the final dot makes copies.
+
+    With TLS at connect, `greeting` bounds the handshake too. `block` is for a part of the body, `body` for the reply to it.
+    """
+
+    connect: float = 10.0
+    greeting: float = 60.0
+    tls: float = 10.0
+    auth: float = 30.0
+    mail: float = 300.0
+    rcpt: float = 300.0
+    data: float = 120.0
+    block: float = 180.0
+    body: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """How many connections, how long. `total` is over all pools; times are in seconds.
+
+    `ahead` is how many mails of a pool may have leave to send while they wait for a connection:
+    a grant may take as long as a mail, and a busy connection should not wait for one.
+    """
+
+    connections: int = 10
+    total: int = 500
+    messages: int = 100
+    age: float = 300.0
+    idle: float = 30.0
+    ahead: int = 10
+    cool_down: float = 1.0
+    longest_cool_down: float = 60.0
+    quit: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpOptions:
+    """`allow_plaintext` names the hosts that may be written to without TLS, or is True for all.
+
+    `hello` is our name in EHLO; None says our address instead (RFC 5321, 4.1.3).
+    """
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    limits: PoolLimits = field(default_factory=PoolLimits)
+    allow_plaintext: bool | frozenset[str] = False
+    hello: str | None = None
+
+    def allows_plaintext(self, host: str) -> bool:
+        return host in self.allow_plaintext if isinstance(self.allow_plaintext, frozenset) else self.allow_plaintext

@@ -1,0 +1,218 @@
+"""The connections to one relay as one user, and who may have one next.
+
+What can be had is given to those who wait in their order, by `dispatch`, without an await:
+that is what keeps a connection from being given twice. After a failure to connect, one
+mail tries again at a time, and none before the cool-down: one wrong password is one AUTH.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from typing_extensions import override
+
+from consumer.adapters.smtp.dialer import Connection
+from consumer.adapters.smtp.options import PoolLimits
+from consumer.core.attempt import NotSent
+from consumer.core.tenant import Relay
+from consumer.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a pool must ask before it opens a connection: whether all pools together may have one more."""
+
+    take: Callable[["Pool"], bool]
+    give: Callable[[], None]
+    owed: Callable[[], bool]
+
+
+class Dial(Protocol):
+    def __call__(self, relay: Relay, /) -> Awaitable[Connection | NotSent]: ...
+
+
+_Found: TypeAlias = Connection | NotSent | None  # None: leave to open one
+
+
+class Pool:
+    """Connections of one relay. Its repr tells how they are used, and no relay."""
+
+    def __init__(self, relay: Relay, dial: Dial, room: Room, *, limits: PoolLimits, clock: Clock) -> None:
+        self.relay = relay
+        self.size = relay.max_connections or limits.connections
+        self.places = asyncio.Semaphore(self.size + limits.ahead)
+        self.taken = 0
+        self.open = 0
+        self.opening = 0
+        self.idle: dict[Connection, asyncio.TimerHandle] = {}
+        self.connections: set[Connection] = set()
+        self._dial = dial
+        self._room = room
+        self._limits = limits
+        self._clock = clock
+        self._waiting: deque[asyncio.Future[_Found]] = deque()
+        self._failure: NotSent | None = None
+        self._proven = False
+        self._cool_down = limits.cool_down
+        self._not_before = 0.0
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Pool open={self.open} busy={self.busy} idle={len(self.idle)} waiting={self.waiting}>"
+
+    @property
+    def busy(self) -> int:
+        return self.open - self.opening - len(self.idle)
+
+    @property
+    def waiting(self) -> int:
+        return sum(not turn.done() for turn in self._waiting)
+
+    @property
+    def cooling(self) -> bool:
+        return self._failure is not None and self._clock.elapsed() < self._not_before
+
+    @property
+    def crowded(self) -> bool:
+        """Whether who comes now must wait for another mail to end (not merely for a connection to open)."""
+        can_open = self.open < self.size and not self.cooling
+        return self.busy > 0 and not self.idle and not can_open
+
+    @property
+    def disposable(self) -> bool:
+        return not (self.open or self.taken or self.waiting or self.cooling)
+
+    async def take(self) -> Connection | NotSent:
+        """A connection, when it is this caller's turn; NotSent where none can be had."""
+        while True:
+            found = await self._turn()
+            if found is not None:
+                return found
+            opened = await self._open()
+            # Refused one more (a relay's own limit)? The others stand: wait for one of them.
+            if isinstance(opened, Connection) or not self.open:
+                return opened
+
+    def give_back(self, connection: Connection) -> None:
+        """The conversation is over: keep the connection for the next one only if it came to a clean end."""
+        if not (connection.settled and connection.link.usable) or self._room.owed():
+            connection.link.abort()
+        elif self._worn(connection):
+            connection.link.quit(self._limits.quit)
+        else:
+            timer = asyncio.get_running_loop().call_later(self._limits.idle, self._retire, connection)
+            self.idle[connection] = timer
+        self.dispatch()
+
+    def dispatch(self) -> None:
+        """Give those who wait what there is, in their order."""
+        while self._waiting:
+            if self._waiting[0].done():
+                self._waiting.popleft()
+            elif (connection := self._newest_idle()) is not None:
+                self._waiting.popleft().set_result(connection)
+            elif self._may_open():
+                self.open += 1
+                self.opening += 1
+                self._waiting.popleft().set_result(None)
+            elif self._failure and self.open == 0 and self.cooling:
+                self._waiting.popleft().set_result(self._failure)
+            else:
+                return
+
+    def retire_idle(self, at_most: int | None = None) -> int:
+        """Close idle connections, the longest idle first; says how many."""
+        oldest = list(self.idle)[:at_most]
+        for connection in oldest:
+            self._retire(connection)
+        return len(oldest)
+
+    def shut(self, failure: NotSent) -> None:
+        """Close everything, and tell those who wait."""
+        self._failure = failure
+        self._not_before = float("inf")
+        for connection in self.connections.difference(self.idle):
+            connection.link.abort()
+        self.retire_idle()
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(failure)
+
+    async def _turn(self) -> _Found:
+        turn: asyncio.Future[_Found] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self.dispatch()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._put_back(turn.result())
+            raise
+
+    def _put_back(self, found: _Found) -> None:
+        """What was given to somebody who was cancelled in the same moment."""
+        if isinstance(found, Connection):
+            self.give_back(found)
+        elif found is None:
+            self._closed(opening=True)
+
+    async def _open(self) -> Connection | NotSent:
+        try:
+            found = await self._dial(self.relay)
+        except BaseException:
+            self._closed(opening=True)
+            raise
+        if isinstance(found, NotSent):
+            self._cool(found)
+            self._closed(opening=True)
+            return found
+        self.opening -= 1
+        self.connections.add(found)
+        found.link.on_closed = lambda: self._lost(found)
+        self._failure, self._proven, self._cool_down = None, True, self._limits.cool_down
+        self.dispatch()
+        return found
+
+    def _cool(self, failure: NotSent) -> None:
+        self._failure = failure
+        self._proven = False
+        self._not_before = max(self._not_before, self._clock.elapsed() + self._cool_down)
+        self._cool_down = min(2 * self._cool_down, self._limits.longest_cool_down)
+
+    def _may_open(self) -> bool:
+        if self.open >= self.size or self.cooling or (self.opening and not self._proven):
+            return False
+        return self._room.take(self)
+
+    def _newest_idle(self) -> Connection | None:
+        while self.idle:
+            connection, timer = self.idle.popitem()
+            timer.cancel()
+            if connection.link.usable:
+                return connection
+            connection.link.abort()
+        return None
+
+    def _worn(self, connection: Connection) -> bool:
+        aged = self._clock.elapsed() - connection.since >= self._limits.age
+        return aged or connection.mails >= self._limits.messages
+
+    def _retire(self, connection: Connection) -> None:
+        self.idle.pop(connection).cancel()
+        connection.link.quit(self._limits.quit)
+
+    def _lost(self, connection: Connection) -> None:
+        timer = self.idle.pop(connection, None)
+        if timer:
+            timer.cancel()
+        self.connections.discard(connection)
+        self._closed()
+
+    def _closed(self, *, opening: bool = False) -> None:
+        self.open -= 1
+        self.opening -= opening
+        self._room.give()
+        self.dispatch()

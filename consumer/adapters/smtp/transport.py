@@ -1,0 +1,170 @@
+"""The way out to relays: a pool for each relay and user, and one conversation for each mail."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from consumer import ports
+from consumer.adapters.smtp.content import unfit
+from consumer.adapters.smtp.conversation import Conversation
+from consumer.adapters.smtp.dialer import Dialer, OnStage, Reach, reach
+from consumer.adapters.smtp.leave import Leave
+from consumer.adapters.smtp.options import SmtpOptions
+from consumer.adapters.smtp.pool import Pool, Room
+from consumer.adapters.smtp.reasons import Reason
+from consumer.core.attempt import Attempt, Lapsed, NotSent, Stage
+from consumer.core.mail import Mail
+from consumer.core.tenant import Relay
+from consumer.ports import Clock, Permit
+
+MOST_STALE = 2
+"""How many connections that their relay had given up while they were idle one mail may find."""
+
+_STALE = frozenset({Reason.CONNECTION_LOST, Reason.CLOSING, Reason.UNSOLICITED_REPLY, Reason.UNEXPECTED_REPLY})
+_SHUTTING_DOWN = NotSent(Stage.CONNECT, Reason.SHUTTING_DOWN)
+
+
+def _unobserved(_stage: Stage, _seconds: float) -> None:
+    """Nobody measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolsSnapshot:
+    """All pools together, for metrics: connections open (busy, idle or being opened), and mails that wait for one."""
+
+    pools: int
+    open: int
+    busy: int
+    idle: int
+    waiting: int
+    cooling: int
+
+
+class SmtpTransport(ports.Transport):
+    """Sends through aiosmtplib's connections. Close it with `aclose`."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        options: SmtpOptions | None = None,
+        *,
+        on_stage: OnStage = _unobserved,
+        reach: Reach = reach,
+    ) -> None:
+        options = options or SmtpOptions()
+        self._clock = clock
+        self._timeouts = options.timeouts
+        self._limits = options.limits
+        self._dialer = Dialer(clock, options, on_stage=on_stage, reach=reach)
+        self._on_stage = on_stage
+        self._pools: OrderedDict[Relay, Pool] = OrderedDict()  # the least recently used first
+        self._open = 0
+        self._starving: dict[Pool, None] = {}
+        self._room = Room(self._take_room, self._give_room, self._owes_room)
+        self._closing = False
+
+    @override
+    async def send(self, mail: Mail, relay: Relay, permit: Permit) -> Attempt:
+        refusal = unfit(mail)
+        if refusal:
+            return refusal
+        pool = self._pool(relay)
+        leave = Leave(permit, self._clock)
+        pool.taken += 1
+        try:
+            async with pool.places:
+                # A busy relay: leave is asked for while others send. Otherwise only just before DATA.
+                if pool.crowded and not await leave.given():
+                    return Lapsed()
+                return await self._send(mail, pool, leave)
+        finally:
+            pool.taken -= 1
+
+    def snapshot(self) -> PoolsSnapshot:
+        pools = self._pools.values()
+        return PoolsSnapshot(
+            pools=len(pools),
+            open=self._open,
+            busy=sum(pool.busy for pool in pools),
+            idle=sum(len(pool.idle) for pool in pools),
+            waiting=sum(max(0, pool.taken - pool.busy - pool.opening) for pool in pools),
+            cooling=sum(pool.cooling for pool in pools),
+        )
+
+    async def aclose(self) -> None:
+        """Say goodbye on idle connections, hang up on the others; done within about the time for QUIT."""
+        self._closing = True
+        links = [connection.link for pool in self._pools.values() for connection in pool.connections]
+        for pool in self._pools.values():
+            pool.shut(_SHUTTING_DOWN)
+        try:
+            async with asyncio.timeout(self._limits.quit + 1):
+                for link in links:
+                    await link.closed.wait()
+        except TimeoutError:
+            for link in links:
+                link.abort()
+
+    async def _send(self, mail: Mail, pool: Pool, leave: Leave) -> Attempt:
+        for stale in range(MOST_STALE + 1):
+            connection = await pool.take()
+            if isinstance(connection, NotSent):
+                return connection
+            try:
+                conversation = Conversation(connection, mail, leave, timeouts=self._timeouts, clock=self._clock)
+                attempt = await conversation.hold(self._on_stage)
+            finally:
+                used = connection.mails > 0
+                connection.mails += 1
+                pool.give_back(connection)
+            if stale == MOST_STALE or not (used and _given_up(attempt, conversation)):
+                return attempt
+            pool.retire_idle()
+        raise AssertionError("the last round returns")
+
+    def _pool(self, relay: Relay) -> Pool:
+        pool = self._pools.get(relay)
+        if pool is None:
+            for old in [key for key, each in self._pools.items() if each.disposable]:
+                del self._pools[old]
+            pool = Pool(relay, self._dialer.dial, self._room, limits=self._limits, clock=self._clock)
+            self._pools[relay] = pool
+            if self._closing:
+                pool.shut(_SHUTTING_DOWN)
+        self._pools.move_to_end(relay)
+        return pool
+
+    def _take_room(self, pool: Pool) -> bool:
+        if self._open < self._limits.total:
+            self._open += 1
+            self._starving.pop(pool, None)
+            return True
+        if pool.open == 0 and pool not in self._starving:
+            self._starving[pool] = None
+            self._make_room()
+        return False
+
+    def _make_room(self) -> None:
+        """Close the longest idle connection of the pool that was used least recently."""
+        for pool in self._pools.values():
+            if pool.retire_idle(1):
+                return
+
+    def _give_room(self) -> None:
+        self._open -= 1
+        for pool in list(self._starving):
+            pool.dispatch()
+
+    def _owes_room(self) -> bool:
+        """Whether a pool has no connection because others have them all: the next one that is done makes room."""
+        self._starving = {pool: None for pool in self._starving if pool.waiting}
+        return bool(self._starving)
+
+
+def _given_up(attempt: Attempt, conversation: Conversation) -> bool:
+    """The relay had closed the connection while it was idle, and said nothing about this mail."""
+    if not isinstance(attempt, NotSent) or attempt.reason not in _STALE:
+        return False
+    return attempt.stage is Stage.MAIL and (not conversation.heard or attempt.reply is not None)
