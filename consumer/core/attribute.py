@@ -1,0 +1,80 @@
+"""The attributes of an event: which there are, and the rule of each.
+
+A rule answers what is wrong, without quoting, or None.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from consumer.core.timestamp import parse_timestamp
+
+SEND_EMAIL = "email.send-email.v1"
+TYPES: Mapping[str, str] = {SEND_EMAIL: SEND_EMAIL, "send-email": SEND_EMAIL}
+"""What can be asked for, by full name and by the short one of the `operation` header."""
+
+MAX_TEXT = 256
+MAX_TENANT = 128
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2.2
+_JSON = re.compile(r"application/json|text/json|[^/]+/[^/]+\+json")  # CloudEvents 1.0.2 JSON format, 3.1.1
+
+
+def media_type(content_type: str) -> str:
+    """Type and subtype of a content type, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_traceparent(value: str) -> bool:
+    return _TRACEPARENT.fullmatch(value) is not None
+
+
+def _version(value: str) -> str | None:
+    return None if value == "1.0" else "only 1.0 is read"
+
+
+def _text(value: str) -> str | None:
+    if not value:
+        return "empty"
+    if len(value) > MAX_TEXT:
+        return f"longer than {MAX_TEXT} characters"
+    return None if value.isprintable() else "expected printable characters"
+
+
+def _given(value: str) -> str | None:
+    return None if value else "empty"
+
+
+def _tenant(value: str) -> str | None:
+    if len(value) > MAX_TENANT:
+        return f"longer than {MAX_TENANT} characters"
+    return "expected no blanks" if " " in value else _text(value)
+
+
+def _type(value: str) -> str | None:
+    return None if value in TYPES else f"unknown, expected {SEND_EMAIL}"
+
+
+def _time(value: str) -> str | None:
+    return None if parse_timestamp(value) is not None else "expected a time after RFC 3339 with its offset"
+
+
+def _json_type(value: str) -> str | None:
+    return None if _JSON.fullmatch(media_type(value)) else "expected JSON"
+
+
+def _any(_: str) -> str | None:
+    return None  # a trace that is none is ignored, not refused: W3C Trace Context, 4.3
+
+
+RULES: Mapping[str, Callable[[str], str | None]] = {
+    "specversion": _version,
+    "id": _text,
+    "source": _given,
+    "type": _type,
+    "tenant": _tenant,
+    "correlationid": _text,
+    "expirytime": _time,
+    "datacontenttype": _json_type,
+    "traceparent": _any,
+}
+REQUIRED = frozenset(("specversion", "id", "source", "type", "tenant"))

@@ -1,0 +1,216 @@
+"""Three ways to wrap a request, read into one: the event.
+
+CloudEvents 1.0 structured (all of it is the value), CloudEvents 1.0 binary (attributes are
+headers that begin with `ce_`), and plain JSON with the headers `tenant`, `request_id` and
+`operation`. After the Kafka protocol binding for CloudEvents 1.0.2, section 3. Values of
+headers are UTF-8 as they stand: percent-encoding belongs to HTTP.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias, cast
+
+import orjson
+
+from consumer.core import attribute
+from consumer.core.attribute import SEND_EMAIL
+from consumer.core.outcome import Invalid, Subject
+from consumer.core.record import Record
+from consumer.core.timestamp import parse_timestamp
+
+MAX_VALUE = 10 * 1024 * 1024
+
+_AS_PLAIN = {"type": "operation", "id": "request_id", "datacontenttype": "content-type"}
+_AS_BINARY = {"datacontenttype": "content-type"}  # the binding, 3.2.1
+_PLAIN = {name: _AS_PLAIN.get(name, name) for name in attribute.RULES}
+_BINARY = {name: _AS_BINARY.get(name, f"ce_{name}") for name in attribute.RULES}
+_ASSUMED = {"specversion": "1.0", "source": "plain", "type": SEND_EMAIL}
+_PLAIN_HEADERS = frozenset(("tenant", "request_id", "operation", "content-type", "expirytime", "correlationid"))
+_MAGIC = b"\x00"
+_MAGIC_BYTES = 5  # Confluent's wire format: the magic byte and the id of a schema
+_BOM = b"\xef\xbb\xbf"
+
+Headers: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An unwrapped request whose attributes are in order; `data` is JSON still to be judged."""
+
+    subject: Subject
+    id: str
+    tenant: str
+    data: object
+    expires: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What could not become a request, and what is known of it all the same."""
+
+    subject: Subject
+    outcome: Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class _Flaw:
+    """A fault in the wrapping. It never quotes."""
+
+    error: str
+    type: Literal["invalid-json", "invalid-event"] = "invalid-event"
+
+
+class _Unwrapped(NamedTuple):
+    """Attributes by their CloudEvents names, the data or the flaw in it, and the headers if they stood in headers."""
+
+    attributes: Mapping[str, object]
+    data: object
+    headers: Mapping[str, str] | None = None
+
+    def place(self, name: str) -> str:
+        return f"header {self.headers[name]}" if self.headers else f"/{name}"
+
+
+def unwrap(record: Record) -> Event | Refused:
+    """The event in the record, whichever of the three ways it is wrapped. Never raises for one."""
+    headers, flaws = _headers(record)
+    unwrapped = _unwrap(record, headers)
+    if isinstance(unwrapped, _Flaw):
+        return _refused(Subject(record.at, record.origin), (*flaws, unwrapped))
+
+    known, more = _known(unwrapped)
+    subject = _subject(record, headers, known)
+    if isinstance(unwrapped.data, _Flaw):
+        more = (*more, unwrapped.data)
+    if flaws or more:
+        return _refused(subject, (*flaws, *more))
+    expires = parse_timestamp(known["expirytime"]) if "expirytime" in known else None
+    return Event(subject, known["id"], known["tenant"], unwrapped.data, expires)
+
+
+def _headers(record: Record) -> tuple[Headers, tuple[_Flaw, ...]]:
+    """The headers that mean something to us, by their lower-case names. An attribute may come only once."""
+    headers: dict[str, str] = {}
+    flaws: list[_Flaw] = []
+    for written, value in record.headers:
+        name = written.lower()
+        ours = name in _PLAIN_HEADERS or name.startswith("ce_")
+        if ours and name in headers:
+            flaws.append(_Flaw(f"header {_nameable(name)}: given twice"))
+        if (ours or name == "traceparent") and name not in headers:
+            try:
+                headers[name] = value.decode()
+            except UnicodeDecodeError:
+                headers[name] = ""
+                flaws.append(_Flaw(f"header {_nameable(name)}: not UTF-8"))
+    return headers, tuple(dict.fromkeys(flaws))
+
+
+def _nameable(header: str) -> str:
+    """The name if it is one of ours: a producer's own may say anything."""
+    return header if header in _PLAIN_HEADERS or header.removeprefix("ce_") in attribute.RULES else "ce_*"
+
+
+def _unwrap(record: Record, headers: Headers) -> _Unwrapped | _Flaw:
+    content_type = attribute.media_type(headers.get("content-type", ""))
+    if content_type == "application/cloudevents+json":
+        return _structured(record)
+    if content_type.startswith("application/cloudevents-batch"):
+        return _Flaw("header content-type: batches are not taken, send one event a record")
+    if content_type.startswith("application/cloudevents"):
+        return _Flaw("header content-type: of the event formats only application/cloudevents+json is read")
+    if any(name.startswith("ce_") for name in headers):
+        return _binary(record, headers)
+    return _plain(record, headers)
+
+
+def _structured(record: Record) -> _Unwrapped | _Flaw:
+    event = _json(record.value)
+    if isinstance(event, _Flaw):
+        return event
+    if not isinstance(event, dict):
+        return _Flaw("/: expected an object")
+    members = cast("dict[str, object]", event)
+    attributes = {name: members[name] for name in attribute.RULES if members.get(name) is not None}
+    return _Unwrapped(attributes, _data(members))
+
+
+def _data(members: Mapping[str, object]) -> object:
+    """`data`, or the JSON within `data_base64` (the JSON event format 1.0.2, 3.1)."""
+    if ("data" in members) == ("data_base64" in members):
+        return _Flaw("/data: expected either data or data_base64")
+    if "data" in members:
+        return members["data"]
+    encoded = members["data_base64"]
+    try:
+        return _json(base64.b64decode(encoded, validate=True) if isinstance(encoded, str) else b"")
+    except (binascii.Error, ValueError):
+        return _Flaw("/data_base64: not base64")
+
+
+def _binary(record: Record, headers: Headers) -> _Unwrapped:
+    attributes = {name: headers[header] for name, header in _BINARY.items() if header in headers}
+    return _Unwrapped(attributes, _json(record.value), _BINARY)
+
+
+def _plain(record: Record, headers: Headers) -> _Unwrapped:
+    attributes = {name: headers[header] for name, header in _PLAIN.items() if header in headers}
+    data = _json(record.value)
+    if "tenant" not in headers and isinstance(data, dict) and "specversion" in data:
+        data = _Flaw("header content-type: for a structured CloudEvent say application/cloudevents+json")
+    return _Unwrapped(_ASSUMED | {"id": str(record.origin)} | attributes, data, _PLAIN)
+
+
+def _json(value: bytes | None) -> object:
+    """The value parsed, or a flaw. The last of equal keys counts, as with most parsers."""
+    if not value:
+        return _Flaw("value: null" if value is None else "value: empty", "invalid-json")
+    if len(value) > MAX_VALUE:
+        return _Flaw(f"value: larger than {MAX_VALUE} bytes", "invalid-json")
+    if value.startswith(_MAGIC):
+        value = value[_MAGIC_BYTES:]
+    try:
+        return orjson.loads(value.removeprefix(_BOM))
+    except orjson.JSONDecodeError as error:
+        if "UTF-8" in error.msg:
+            return _Flaw("value: not UTF-8", "invalid-json")
+        return _Flaw(f"value: not JSON, line {error.lineno}, column {error.colno}", "invalid-json")
+
+
+def _known(unwrapped: _Unwrapped) -> tuple[dict[str, str], tuple[_Flaw, ...]]:
+    """The attributes that keep their rule, as text, and the flaws of the others."""
+    known: dict[str, str] = {}
+    flaws: list[_Flaw] = []
+    for name, rule in attribute.RULES.items():
+        value = unwrapped.attributes.get(name)
+        if value is None and name in attribute.REQUIRED:
+            flaws.append(_Flaw(f"{unwrapped.place(name)}: missing"))
+        elif value is not None:
+            error = rule(value) if isinstance(value, str) else "not a string"
+            if error is None:
+                known[name] = cast("str", value)
+            else:
+                flaws.append(_Flaw(f"{unwrapped.place(name)}: {error}"))
+    return known, tuple(flaws)
+
+
+def _subject(record: Record, headers: Headers, known: Mapping[str, str]) -> Subject:
+    trace = known.get("traceparent") or headers.get("traceparent", "")
+    return Subject(
+        record.at,
+        record.origin,
+        tenant=known.get("tenant"),
+        id=known.get("id"),
+        type=attribute.TYPES.get(known.get("type", "")),
+        correlation_id=known.get("correlationid"),
+        traceparent=trace if attribute.is_traceparent(trace) else None,
+    )
+
+
+def _refused(subject: Subject, flaws: tuple[_Flaw, ...]) -> Refused:
+    """All flaws; those of the event say more than that its data was not JSON."""
+    of_event = any(flaw.type == "invalid-event" for flaw in flaws)
+    errors = tuple(flaw.error for flaw in flaws)
+    return Refused(subject, Invalid("invalid-event" if of_event else "invalid-json", errors))

@@ -1,0 +1,25 @@
+"""Times on the wire: RFC 3339, always with an offset."""
+
+import re
+from datetime import UTC, datetime
+
+_RFC3339 = re.compile(
+    r"[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+)
+
+
+def parse_timestamp(text: str) -> float | None:
+    """Seconds since the epoch, or None for what is no time or has no offset."""
+    if not _RFC3339.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:  # no such day: the 30th of February
+        return None
+
+
+def format_timestamp(seconds: float) -> str:
+    """The same the other way round, in UTC and to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

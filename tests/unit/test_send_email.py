@@ -1,0 +1,234 @@
+"""The typed request and the published schema are the same contract."""
+
+from typing import Any
+
+import jsonschema_rs
+import orjson
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from consumer.adapters.schemas import load
+from consumer.core import wire
+from consumer.core.send_email import SendEmail
+from consumer.core.tenant import Scheme
+from tests.builders import body, email
+
+SCHEMA = load("send-email.v1")
+VALIDATOR = jsonschema_rs.validator_for(SCHEMA, validate_formats=True)
+
+SEED_1 = {"subject": "Hello", "recipient": "ann@example.com", "message": "World\nagain", "attachments": []}
+SEED_2 = {
+    "from": "me@myemail.com",
+    "to": ["destination1@email.com", "destination2@email.com"],
+    "subject": "Hello",
+    "text": "World",
+    "html": "<p><b>World</b></p>",
+    "connection": {"server": "smtp.myemail.com", "port": 1234, "user": "me", "password": "mysecret"},
+}
+
+EDGE = (
+    "aZ0-_.@:/\\ \t\r\n\x00\x0b\x0c\x1f\x7f\x80\x85\xa0\xad\"'<>(),;[]{}^`|%é漢😀\u2028\u2029\u200b\ufeff\uff0c\uff20"
+)
+odd_text = st.text(EDGE, max_size=12)
+scalars = (
+    st.none() | st.booleans() | st.integers(-2, 70_000) | st.floats(allow_nan=False, allow_infinity=False) | odd_text
+)
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(odd_text, inner, max_size=3)
+)
+
+
+def like(*examples: object) -> st.SearchStrategy[Any]:
+    """Something near the examples: one of them, one with an odd piece in it, or anything at all."""
+    texts = [text for text in examples if isinstance(text, str)]
+    spliced = st.builds(
+        lambda text, at, odd: text[: at % (len(text) + 1)] + odd + text[at % (len(text) + 1) :],
+        st.sampled_from(texts or [""]),
+        st.integers(0, 300),
+        odd_text,
+    )
+    return st.one_of(st.sampled_from(examples), st.sampled_from(examples), spliced, anything)
+
+
+def field(strategy: st.SearchStrategy[Any], names: list[str]) -> st.SearchStrategy[tuple[str, Any]]:
+    return st.tuples(st.sampled_from(names), strategy)
+
+
+ADDRESSES = (
+    "ann@example.com",
+    "änne@bücher.example",
+    "a" * 64 + "@b.c",
+    "a" * 65 + "@b.c",
+    "x@" + "b" * 63,
+    "x@" + "b" * 64,
+    "NS-EU-1A-2B",
+    "NS-EU-" + "1" * 246 + "-A",
+    "NS-EU-" + "1" * 247 + "-A",
+    "a@" + ".".join(["b" * 50] * 5),
+)
+address = like(*ADDRESSES)
+addresses = st.lists(address, max_size=3) | anything
+url = like("https://files.example/a?b=c", "HTTP://x/%20", "ftp://x", "NS-EU-1-A", "https://")
+attachment = url | st.fixed_dictionaries(
+    {},
+    optional={
+        "url": url,
+        "filename": like("a b.pdf", "ä.txt", "x" * 255, "x" * 256),
+        "contentType": like("application/pdf", "text/calendar; method=REQUEST", "text"),
+        "cid": like("logo@acme", ""),
+        "sha256": like("0" * 64, "A" * 64, "0" * 63),
+        "odd": anything,
+    },
+)
+headers = st.dictionaries(
+    like("X-Campaign", "List-Unsubscribe", "bcc", "CONTENT-type", "Resent-x", "X-From", "x" * 76, "x" * 77).map(str),
+    like("value", "ä", "", "x" * 998, "x" * 999),
+    max_size=2,
+) | anything  # fmt: skip
+connection = st.fixed_dictionaries(
+    {},
+    optional={
+        "server": like("smtp.example.com", "10.0.0.1", "::1", "::ffff:10.0.0.1", "a_b", "x" * 63 + ".y", "x" * 64),
+        "port": like(25, 587.0, 0, 65535, 65536, 70000, "25", "0025", "65535", "65536", "99999", "000000001", "0"),
+        "user": like("me@example.com", "", "a b", "x" * 320),
+        "password": like("se cret", "", "a\tb"),
+        "scheme": like("smtp", "smtps", "", "plain"),
+        "odd": anything,
+    },
+)
+times = like(
+    "2026-11-21T10:00:00Z",
+    "2026-02-29T10:00:00Z",
+    "2024-02-29T23:59:59.123456789+05:30",
+    "2026-11-21T10:00:00",
+    "2026-11-21T24:00:00Z",
+    "0999-11-21T10:00:00Z",
+    "2026-04-31T10:00:00-23:59",
+    "2026-11-21T10:00:60Z",
+)
+fields = st.one_of(
+    field(addresses, ["to", "cc", "bcc", "replyTo"]),
+    field(address, ["recipient", "from"]),
+    field(like("Hello", "", "NS-EU-1-A", "x" * 998, "x" * 999), ["subject"]),
+    field(like("World", "a\r\nb", ""), ["text", "message", "html"]),
+    field(st.lists(attachment, max_size=2) | anything, ["attachments"]),
+    field(headers, ["headers"]),
+    field(connection | anything, ["connection"]),
+    field(like(1, 10.0, 10.5, 0, 10**9, 10**9 + 1, 1e300), ["hLimit"]),
+    field(like("report", "resend", "RESEND"), ["onUnknown"]),
+    field(times, ["sendAt"]),
+    field(anything, ["h_limit", "sender", "reply_to", "send_at", "subjct"]),
+)
+requests = st.builds(
+    lambda start, more: start | dict(more), st.sampled_from([SEED_1, SEED_2, {}]), st.lists(fields, max_size=4)
+)
+
+
+def model_takes(data: object) -> bool:
+    try:
+        SendEmail.model_validate(data)
+    except ValidationError:
+        return False
+    return True
+
+
+@settings(max_examples=2500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(requests | anything)
+@example({**SEED_2, "to": ["a@b"] * 1001})
+@example({**SEED_2, "to": ["a@b"] * 1000})
+@example({**SEED_2, "replyTo": ["a@b"] * 21})
+@example({**SEED_2, "attachments": ["http://a"] * 51})
+@example({**SEED_2, "headers": {f"x-{n}": "y" for n in range(51)}})
+@example({**SEED_2, "text": "x" * 10_485_761})
+def test_schema_and_model_take_the_same_requests(data: object) -> None:
+    data = orjson.loads(orjson.dumps(data))
+    assert VALIDATOR.is_valid(data) is model_takes(data)
+
+
+DEFINITIONS = SCHEMA["definitions"]
+DESCRIBED, CONNECTION = DEFINITIONS["attachment"]["properties"], DEFINITIONS["connection"]["properties"]
+PLACES = {
+    "address": (DEFINITIONS["address"]["pattern"], lambda text: body(to=[text])),
+    "subject": (DEFINITIONS["subject"]["pattern"], lambda text: body(subject=text)),
+    "url": (DEFINITIONS["url"]["pattern"], lambda text: body(attachments=[text])),
+    "header-name": (DEFINITIONS["headers"]["propertyNames"]["pattern"], lambda text: body(headers={text: "x"})),
+    "header-value": (DEFINITIONS["headerValue"]["pattern"], lambda text: body(headers={"X-A": text})),
+    "time": (DEFINITIONS["timestamp"]["pattern"], lambda text: body(sendAt=text)),
+    "port": (DEFINITIONS["port"]["pattern"], lambda text: body(connection={"server": "a", "port": text})),
+    "server": (CONNECTION["server"]["pattern"], lambda text: body(connection={"server": text})),
+    "user": (CONNECTION["user"]["pattern"], lambda text: body(connection={"server": "a", "user": text})),
+    "password": (CONNECTION["password"]["pattern"], lambda text: body(connection={"server": "a", "password": text})),
+    "media-type": (DESCRIBED["contentType"]["pattern"], lambda text: described(contentType=text)),
+    "filename": (DESCRIBED["filename"]["pattern"], lambda text: described(filename=text)),
+    "cid": (DESCRIBED["cid"]["pattern"], lambda text: described(cid=text)),
+    "sha256": (DESCRIBED["sha256"]["pattern"], lambda text: described(sha256=text)),
+}
+
+
+def described(**more: str) -> dict[str, Any]:
+    return body(attachments=[{"url": "https://a/b"} | more])
+
+
+@pytest.mark.parametrize("place", PLACES)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_the_model_takes_whatever_text_the_schema_describes(place: str, data: st.DataObject) -> None:
+    pattern, request = PLACES[place]
+    wire_form = request(data.draw(st.from_regex(pattern)))
+    assert VALIDATOR.is_valid(wire_form) is model_takes(wire_form)
+
+
+@pytest.mark.parametrize("word", [*sorted(wire.OWN_HEADERS), *(prefix + "x" for prefix in wire.OWN_HEADER_PREFIXES)])
+def test_a_header_that_the_mail_sets_itself_is_refused_in_any_case_of_letters(word: str) -> None:
+    for written in (word, word.upper(), word.title(), word.swapcase()):
+        data = body(headers={written: "x"})
+        assert not VALIDATOR.is_valid(data)
+        assert not model_takes(data)
+
+
+def test_the_first_seeds_words_are_short_for_the_others() -> None:
+    mail = SendEmail.model_validate(SEED_1)
+    assert (mail.to, mail.text, mail.subject) == (("ann@example.com",), "World\nagain", "Hello")
+
+
+def test_the_second_seeds_sample_is_taken_as_it_stands() -> None:
+    mail = SendEmail.model_validate(SEED_2)
+    assert mail.connection is not None
+    assert (mail.sender, mail.connection.port, mail.connection.scheme) == ("me@myemail.com", 1234, Scheme.SMTP)
+    assert mail.to == ("destination1@email.com", "destination2@email.com")
+
+
+def test_everybody_gets_the_mail_once_in_the_order_written() -> None:
+    mail = email(
+        to=["ann@Example.com", "NS-EU-1-A"], cc=["ann@example.COM", "Ann@example.com"], bcc=["NS-EU-1-A", "bo@b.c"]
+    )
+    assert mail.recipients == ("ann@Example.com", "NS-EU-1-A", "Ann@example.com", "bo@b.c")
+
+
+def test_an_attachment_is_the_same_as_text_and_as_an_object() -> None:
+    assert email(attachments=["https://a/b"]).attachments == email(attachments=[{"url": "https://a/b"}]).attachments
+
+
+def test_a_time_becomes_seconds_since_the_epoch() -> None:
+    assert email(sendAt="1970-01-02T01:00:00.5+01:00").send_at == 86_400.5
+
+
+def test_no_text_form_of_a_mail_tells_its_content() -> None:
+    mail = email(
+        to=["canary@example.com"],
+        subject="canary",
+        text="canary",
+        attachments=["https://canary/x"],
+        headers={"X-A": "canary"},
+        connection={"server": "canary.example", "user": "canary", "password": "canary"},
+    )
+    told = (repr(mail), str(mail), f"{mail}", repr(mail.connection), str(mail.connection), repr(mail.attachments))
+    assert not any("canary" in text for text in told)
+
+
+def test_the_error_of_a_mail_does_not_tell_its_content() -> None:
+    with pytest.raises(ValidationError) as refused:
+        email(to=["canary"], subject="canary\n")
+    assert "canary" not in str(refused.value)
