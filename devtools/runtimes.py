@@ -149,7 +149,7 @@ class Docker:
 
 def variable(key: str) -> str:
     """How Kafka's image wants a property named in the environment."""
-    return "KAFKA_" + key.replace("-", "___").replace("_", "__").replace(".", "_").upper()
+    return "KAFKA_" + key.replace("_", "__").replace("-", "___").replace(".", "_").upper()
 
 
 def _find_docker() -> Docker:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from devtools.broker import Broker
+from devtools.runtimes import java_version, variable
 from tests.conftest import Topics
 
 ROOT = Path(__file__).parents[2]
@@ -148,3 +150,45 @@ def test_an_owner_ended_by_kill_9_leaves_no_broker(foreground: subprocess.Popen[
     foreground.kill()
     foreground.wait(5)
     assert _ended(java, within=10)
+
+
+def test_the_image_and_the_jars_are_of_one_version() -> None:
+    image: str = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["kafka"]["image"]
+    assert f"<kafka.version>{image.partition(':')[2]}<" in (ROOT / "devtools/kafka/pom.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("log.dirs", "KAFKA_LOG_DIRS"),
+        ("process.roles", "KAFKA_PROCESS_ROLES"),
+        ("a_b-c.d", "KAFKA_A__B___C_D"),
+    ],
+)
+def test_a_property_is_named_as_the_image_wants_it(key: str, name: str) -> None:
+    assert variable(key) == name
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15', 17),
+        ('java version "1.8.0_402"', 8),
+        ('openjdk version "25" 2025-09-16', 25),
+        ("java: command not found", 0),
+    ],
+)
+def test_the_version_of_java_is_read(said: str, version: int) -> None:
+    assert java_version(said) == version
+
+
+def test_without_java_maven_or_docker_the_error_names_them_all(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "devtools.broker"]
+    environment = {"PATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "No Kafka can be started here. One of these would do:\n"
+        "  - Docker: install it (there is no `docker` command)\n"
+        "  - Java 17 or newer, with Maven: install them (there is no `java` command)\n"
+    )
