@@ -1,11 +1,18 @@
 """What delivery and stream need from outside, in their words."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from consumer.core.attempt import Attempt
+from consumer.core.ending import Ending
 from consumer.core.mail import Mail
+from consumer.core.metadata import Foreign, Metadata
+from consumer.core.parking import Entry
+from consumer.core.past import Past
+from consumer.core.record import Coordinates, Record
 from consumer.core.tenant import Relay, Tenant, Unavailable, UnknownTenant
+from consumer.core.tick import Tick
 
 
 class Clock(Protocol):
@@ -42,3 +49,79 @@ class Transport(Protocol):
         no connection behind that could answer the next mail with this one's replies.
         """
         ...
+
+
+class Source(Protocol):
+    """The request topic, read as a member of the group."""
+
+    async def fetch(self, partitions: Collection[int], most: int, within: float) -> list[Record]:
+        """New records of these partitions, in order within each: at most so many, or none within so many seconds."""
+        ...
+
+    def seek(self, partition: int, offset: int) -> None:
+        """The next record of the partition to come is the one at this offset."""
+        ...
+
+    async def reread(self, places: Collection[Coordinates]) -> list[Record]:
+        """Records read before, in any order. What the topic no longer holds is missing."""
+        ...
+
+    async def member(self, partition: int) -> bool:
+        """Whether the group says at this moment that the partition is ours: a heartbeat goes out and comes back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the last owner committed, read after it was fenced. `position` is None where nobody ever committed."""
+
+    position: int | None
+    metadata: Metadata | Foreign
+    beginning: int
+    end: int
+
+
+class Fenced(Exception):
+    """Somebody newer has the partition."""
+
+
+class Uncertain(Exception):
+    """The tick may be in or not: only opening the partition anew tells."""
+
+
+class Broken(Exception):
+    """The journal cannot be trusted as it stands: the process ends, and the text says what to do."""
+
+
+class Journal(Protocol):
+    """Outcomes, parked entries and offsets: what is committed together, partition by partition."""
+
+    async def open(self, partition: int) -> Opened:
+        """Fence whoever had the partition and read what it committed. Raises `Fenced`, `Uncertain` or `Broken`."""
+        ...
+
+    async def past(self, partition: int, since: float) -> Iterable[Past]:
+        """The outcomes since then (seconds since the epoch), in order."""
+        ...
+
+    async def parked(self, partition: int) -> Iterable[Entry]:
+        """What waits. Raises `Broken` for an entry that cannot be read."""
+        ...
+
+    async def commit(self, partition: int, tick: Tick) -> None:
+        """Write the tick, whole or not at all. Raises `Fenced` or `Uncertain`."""
+        ...
+
+    async def close(self, partition: int) -> None:
+        """Let go of the partition; bounded, never raises."""
+        ...
+
+
+class Observer(Protocol):
+    """Sees every fact that telemetry hangs on."""
+
+    def taken(self, records: int) -> None: ...
+
+    def ended(self, ending: Ending, seconds: float) -> None: ...
+
+    def ticked(self, tick: Tick, seconds: float) -> None: ...

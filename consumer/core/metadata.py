@@ -1,6 +1,7 @@
 """What the offset commit says beside the offset: what is under way below it.
 
-`1.NONCE.LIST`: a version, the writer's nonce, and every offset below the committed one that is
+`1.NONCE.TICK.LIST`: a version, the writer's nonce, the number of its tick (so that a writer who got no answer can
+find out whether that tick is in), and every offset below the committed one that is
 not settled, or that is parked and holds an open intent. Kafka takes at most 4,096 bytes.
 
 The list is base64 of varints, from the highest offset down: the distance to the one before (at first
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 LONGEST = 4_096
 """Bytes of metadata that a broker takes (`offset.metadata.max.bytes`)."""
 
-_FORM = re.compile(r"1\.([0-9a-z]{1,32})\.([A-Za-z0-9+/=]*)")
+_FORM = re.compile(r"1\.([0-9a-z]{1,32})\.([0-9]{1,18})\.([A-Za-z0-9+/=]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Metadata:
     """Both lists in ascending order; an offset stands in one of them only."""
 
     nonce: str
+    tick: int = 0
     unsettled: tuple[int, ...] = ()
     intents: tuple[int, ...] = ()
 
@@ -43,19 +45,19 @@ def encode(metadata: Metadata, position: int) -> str:
     for offset in sorted(marks, reverse=True):
         distances += _varint((above - offset) << 1 | marks[offset])
         above = offset
-    return f"1.{metadata.nonce}.{b64encode(distances).decode()}"
+    return f"1.{metadata.nonce}.{metadata.tick}.{b64encode(distances).decode()}"
 
 
 def decode(text: str, position: int) -> Metadata | Foreign:
     """What was committed with `position`. Never raises, whatever another client wrote there."""
     form = _FORM.fullmatch(text)
     if form is None or len(text) > LONGEST:
-        return Foreign("not of the form 1.NONCE.LIST" if text else "empty")
+        return Foreign("not of the form 1.NONCE.TICK.LIST" if text else "empty")
     try:
-        marks = list(_offsets(b64decode(form[2], validate=True), position))
+        marks = list(_offsets(b64decode(form[3], validate=True), position))
     except (binascii.Error, ValueError):
         return Foreign("its list of offsets is broken")
-    return Metadata(form[1], _ascending(marks, intent=False), _ascending(marks, intent=True))
+    return Metadata(form[1], int(form[2]), _ascending(marks, intent=False), _ascending(marks, intent=True))
 
 
 def _ascending(marks: Iterable[tuple[int, bool]], *, intent: bool) -> tuple[int, ...]:

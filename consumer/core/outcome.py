@@ -93,7 +93,7 @@ class Unknown:
     """The relay may or may not have it, and nobody can find out."""
 
     reason: str
-    message_id: str
+    message_id: str | None
     at: float
 
 

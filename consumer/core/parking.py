@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from heapq import heappop, heappush
 
+from consumer.core.outcome import Subject
 from consumer.core.record import Coordinates
 from consumer.core.reply import Reply
 
@@ -54,6 +55,10 @@ class Entry:
     deadline: float
     reason: Reason
     progress: Progress = FRESH
+
+    def subject(self, partition: int) -> Subject:
+        """What an outcome can say of it without its payload."""
+        return Subject(Coordinates(partition, self.offset), self.origin, self.tenant, self.id)
 
 
 class Parking:

@@ -9,6 +9,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 
 from consumer.core.tenant import Limit
 
@@ -64,12 +65,10 @@ class Windows:
         """Take a slot for the send `key`, or say until when there is none. A key that has one keeps it."""
         if key in self._taken:
             return None
-        full = [full for limit in limits if (full := self._full(limit, recipients, now)) is not None]
-        if not full:
+        full = self._fullest(limits, recipients, now)
+        if full is None:
             self._taken[key] = recipients
-            return None
-        times = [one.until for one in full]
-        return Full(None if None in times else max(time for time in times if time is not None))
+        return full
 
     def give_back(self, key: int) -> None:
         """The mail was provably not sent."""
@@ -87,10 +86,20 @@ class Windows:
         """How many more sends to one recipient each would be admitted now."""
         return min((max(0, limit.count - self._used(limit, now)) for limit in limits), default=1_000_000)
 
+    def next_free(self, limits: Iterable[Limit], now: float) -> float | None:
+        """When the next send to one recipient would be admitted; None: when a send ends."""
+        full = self._fullest(limits, 1, now)
+        return now if full is None else full.until
+
     def idle(self, now: float) -> bool:
         """Whether nothing in here counts any more."""
         self._history.expire(now)
         return not self._taken and not self._history.sends
+
+    def _fullest(self, limits: Iterable[Limit], recipients: int, now: float) -> Full | None:
+        """The window that is full for longest, if one is."""
+        full = [full for limit in limits if (full := self._full(limit, recipients, now)) is not None]
+        return max(full, key=lambda one: inf if one.until is None else one.until, default=None)
 
     def _full(self, limit: Limit, recipients: int, now: float) -> Full | None:
         units = 1 if limit.unit == "messages" else recipients

@@ -1,0 +1,49 @@
+"""What every Kafka client of ours is told, and what its errors mean to us."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+GONE_WRONG = (KafkaError, OSError, TimeoutError, AssertionError)
+"""What the client raises when a call did not come to its end. It asserts its own states: one that is broken is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How to reach the brokers: keyword arguments that all clients of the library share."""
+
+    bootstrap_servers: str
+    client_id: str = "consumer"
+    request_timeout: float = 10.0
+    retry_backoff: float = 0.5
+    security: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+    def options(self) -> dict[str, Any]:
+        return {
+            "bootstrap_servers": self.bootstrap_servers,
+            "client_id": self.client_id,
+            "request_timeout_ms": round(self.request_timeout * 1000),
+            "retry_backoff_ms": round(self.retry_backoff * 1000),
+            **self.security,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The topics and the group."""
+
+    requests: str = "email.requests"
+    outcomes: str = "email.outcomes"
+    parked: str = "email.parked"
+    group: str = "email-consumer"
+
+
+async def stopped(stopping: Awaitable[object], within: float) -> None:
+    """Wait for a client to stop, but no longer than that: with the broker away it would wait for ever."""
+    with suppress(*GONE_WRONG):
+        async with asyncio.timeout(within):
+            await stopping

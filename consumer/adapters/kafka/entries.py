@@ -1,0 +1,67 @@
+"""A parked entry as it lies in the parked topic: keyed by home offset, its value JSON without any payload."""
+
+from typing import Any
+
+import orjson
+
+from consumer.core.parking import Entry, Progress, Reason
+from consumer.core.record import Coordinates
+from consumer.core.reply import Reply
+
+VERSION = 1
+
+
+def write_entry(entry: Entry) -> tuple[bytes, bytes]:
+    """Key and value. Of a relay's replies only the codes are kept: a text may hold an address."""
+    progress = entry.progress
+    value: dict[str, Any] = {
+        "v": VERSION,
+        "origin": [entry.origin.partition, entry.origin.offset],
+        "tenant": entry.tenant,
+        "id": entry.id,
+        "digest": entry.digest.hex(),
+        "due": entry.due,
+        "deadline": entry.deadline,
+        "reason": entry.reason.value,
+        "attempts": progress.attempts,
+        "answers": [[index, reply.code, reply.enhanced] for index, reply in progress.answers],
+        "response": None if progress.response is None else [progress.response.code, progress.response.enhanced],
+        "sent": progress.sent_at,
+        "last": progress.last_reason,
+    }
+    return b"%d" % entry.offset, orjson.dumps(value)
+
+
+def read_entry(key: bytes | None, value: bytes | None) -> Entry | int | None:
+    """The entry, or the offset alone for a tombstone; None for what is not ours or of a version to come."""
+    if key is None or not key.isdigit() or len(key) > 19:  # noqa: PLR2004  the digits of 2^63
+        return None
+    if value is None:
+        return int(key)
+    try:
+        return _entry(int(key), orjson.loads(value))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _entry(offset: int, value: dict[str, Any]) -> Entry | None:
+    if value["v"] != VERSION:
+        return None
+    progress = Progress(
+        attempts=value["attempts"],
+        answers=tuple((index, Reply(code, "", enhanced)) for index, code, enhanced in value["answers"]),
+        response=None if value["response"] is None else Reply(value["response"][0], "", value["response"][1]),
+        sent_at=tuple((at, recipients) for at, recipients in value["sent"]),
+        last_reason=value["last"],
+    )
+    return Entry(
+        offset,
+        Coordinates(*value["origin"]),
+        value["tenant"],
+        value["id"],
+        bytes.fromhex(value["digest"]),
+        value["due"],
+        value["deadline"],
+        Reason(value["reason"]),
+        progress,
+    )

@@ -1,0 +1,223 @@
+"""The journal: one fenced transactional producer for each owned partition.
+
+The client has no group fencing in transactions, so the transactional id names the partition: whoever starts a producer
+under it fences the one before. After any error, timeout or cancellation in a transaction call the producer is thrown
+away: asking once more with the same epoch could decide a later transaction.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+from aiokafka.structs import OffsetAndMetadata
+
+from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
+from consumer.adapters.kafka.entries import read_entry, write_entry
+from consumer.adapters.kafka.past import read_past
+from consumer.adapters.kafka.reader import Reader
+from consumer.core.ending import Concluded
+from consumer.core.metadata import Foreign, decode
+from consumer.core.parking import Entry
+from consumer.core.past import Past
+from consumer.core.record import ORIGIN_HEADER, Record
+from consumer.core.tick import Tick
+from consumer.ports import Broken, Fenced, Opened, Uncertain
+
+Encode = Callable[[Concluded, float], tuple[list[tuple[str, bytes]], bytes]]
+
+
+class KafkaJournal:
+    """The port `Journal` on aiokafka."""
+
+    def __init__(
+        self, cluster: Cluster, names: Names, *, encode: Encode, now: Callable[[], float], transaction_timeout: float
+    ) -> None:
+        self._cluster = cluster
+        self._names = names
+        self._encode = encode
+        self._now = now
+        self._timeout = transaction_timeout
+        self._producers: dict[int, AIOKafkaProducer] = {}
+        self._admin: AIOKafkaAdminClient | None = None
+        self._admin_lock = asyncio.Lock()
+
+    # taking over
+
+    async def open(self, partition: int) -> Opened:
+        await self.close(partition)
+        await self._fence(partition)
+        try:
+            async with asyncio.timeout(30.0):
+                offset, text = await self._committed(partition)
+        except GONE_WRONG as error:
+            await self._discard_admin()
+            raise Uncertain(type(error).__name__) from error
+        first, last = await self._bounds(partition)
+        position = None if offset < 0 else offset
+        return Opened(position, decode(text, offset) if offset >= 0 else Foreign("none"), first, last)
+
+    async def past(self, partition: int, since: float) -> Iterable[Past]:
+        reader = Reader(self._cluster)
+        try:
+            start = await reader.since(self._names.outcomes, partition, since)
+            _, end = await reader.bounds(self._names.outcomes, partition)
+            past: list[Past] = []
+            if start is not None:
+                async for batch in reader.stretch(self._names.outcomes, partition, start, end):
+                    past += [one for raw in batch if (one := read_past(raw)) is not None]
+            return past
+        finally:
+            await reader.close()
+
+    async def parked(self, partition: int) -> Iterable[Entry]:
+        reader = Reader(self._cluster)
+        entries: dict[int, Entry] = {}
+        try:
+            first, end = await reader.bounds(self._names.parked, partition)
+            async for batch in reader.stretch(self._names.parked, partition, first, end):
+                for raw in batch:
+                    _keep(entries, raw.key, raw.value, partition)
+            return entries.values()
+        finally:
+            await reader.close()
+
+    # ticks
+
+    async def commit(self, partition: int, tick: Tick) -> None:
+        producer = self._producers.get(partition)
+        if producer is None:
+            raise Uncertain("no producer")
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._transaction(producer, partition, tick)
+        except (ProducerFenced, InvalidProducerEpoch) as error:
+            await self.close(partition)
+            raise Fenced from error
+        except GONE_WRONG as error:
+            await self.close(partition)
+            raise Uncertain(type(error).__name__) from error
+        except asyncio.CancelledError:
+            await self.close(partition)
+            raise
+
+    async def close(self, partition: int) -> None:
+        producer = self._producers.pop(partition, None)
+        if producer is not None:
+            await _throw_away(producer)
+
+    async def aclose(self) -> None:
+        """Let go of everything; bounded."""
+        for partition in tuple(self._producers):
+            await self.close(partition)
+        await self._discard_admin()
+
+    async def _transaction(self, producer: AIOKafkaProducer, partition: int, tick: Tick) -> None:
+        await producer.begin_transaction()
+        place = TopicPartition(self._names.requests, partition)
+        sends = [await producer.send(topic, **record) for topic, record in self._records(partition, tick)]
+        offsets = {place: OffsetAndMetadata(tick.position, tick.metadata)}
+        await producer.send_offsets_to_transaction(offsets, self._names.group)
+        # Each has to be awaited: a send that failed unseen would leave its outcome out of a tick that commits.
+        if sends:
+            await asyncio.wait(sends)
+        for send in sends:
+            send.result()
+        await producer.commit_transaction()
+
+    def _records(self, partition: int, tick: Tick) -> Iterable[tuple[str, dict[str, Any]]]:
+        now = self._now()
+        for concluded in tick.outcomes:
+            headers, value = self._encode(concluded, now)
+            key = concluded.subject.tenant.encode() if concluded.subject.tenant else None
+            yield self._names.outcomes, {"key": key, "value": value, "headers": headers, "partition": partition}
+        for parked in tick.parked:
+            key, value = (b"%d" % parked, None) if isinstance(parked, int) else write_entry(parked)
+            yield self._names.parked, {"key": key, "value": value, "partition": partition}
+        for home, record in tick.forwards:
+            yield self._names.requests, {**_forwarded(record), "partition": home}
+
+    # what was committed
+
+    async def _fence(self, partition: int) -> None:
+        producer = AIOKafkaProducer(
+            **self._cluster.options(),
+            transactional_id=f"{self._names.group}.{self._names.requests}.{partition}",
+            transaction_timeout_ms=round(self._timeout * 1000),
+            max_request_size=64 * 1024 * 1024,
+        )
+        try:
+            async with asyncio.timeout(30.0):
+                await producer.start()
+        except (ProducerFenced, InvalidProducerEpoch) as error:
+            await _throw_away(producer)
+            raise Fenced from error
+        except GONE_WRONG as error:
+            await _throw_away(producer)
+            raise Uncertain(type(error).__name__) from error
+        except asyncio.CancelledError:
+            await _throw_away(producer)
+            raise
+        self._producers[partition] = producer
+
+    async def _committed(self, partition: int) -> tuple[int, str]:
+        place = TopicPartition(self._names.requests, partition)
+        while True:
+            async with self._admin_lock:
+                admin = await self._started_admin()
+                answer = await admin.list_consumer_group_offsets(self._names.group, partitions=[place])
+            if place in answer:
+                return answer[place].offset, answer[place].metadata or ""
+            # Missing means that the coordinator is not ready; a true "no offset" is -1.
+            await asyncio.sleep(0.1)
+
+    async def _bounds(self, partition: int) -> tuple[int, int]:
+        reader = Reader(self._cluster)
+        try:
+            return await reader.bounds(self._names.requests, partition)
+        finally:
+            await reader.close()
+
+    async def _started_admin(self) -> AIOKafkaAdminClient:
+        if self._admin is None:
+            options = self._cluster.options()
+            admin = AIOKafkaAdminClient(**options)
+            await admin.start()
+            self._admin = admin
+        return self._admin
+
+    async def _discard_admin(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            await stopped(admin.close(), 2.0)
+
+
+def _forwarded(record: Record) -> dict[str, Any]:
+    headers = [*record.headers, (ORIGIN_HEADER, str(record.at).encode())]
+    timestamp = round(record.timestamp * 1000)
+    return {"key": record.key, "value": record.value, "headers": headers, "timestamp_ms": timestamp}
+
+
+def _keep(entries: dict[int, Entry], key: bytes | None, value: bytes | None, partition: int) -> None:
+    entry = read_entry(key, value)
+    if entry is None:
+        raise Broken(
+            f"partition {partition} of the parked topic holds a record that is not ours: it is internal to this consumer"
+        )
+    if isinstance(entry, int):
+        entries.pop(entry, None)
+    else:
+        entries[entry.offset] = entry
+
+
+async def _throw_away(producer: AIOKafkaProducer) -> None:
+    # With the broker away, stopping would wait for ever: what it still holds is not to be delivered any more.
+    await stopped(producer.stop(), 1.0)
+    sender: Any = producer._sender  # noqa: SLF001  no public way to end a producer that is stuck; pinned to 0.14
+    task = sender.sender_task
+    if task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1.0)
+    await stopped(producer.client.close(), 1.0)

@@ -1,0 +1,144 @@
+"""Reading a stretch of one partition, outside the group and `read_committed`."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from consumer.adapters.kafka.client import GONE_WRONG, Cluster, stopped
+from consumer.core.record import Coordinates, Record
+from consumer.ports import Uncertain
+
+FAR = 1_000
+"""Records to read past rather than to seek over."""
+
+
+class Reader:
+    """One client that reads where it is told; one reading at a time."""
+
+    def __init__(self, cluster: Cluster, within: float = 30.0) -> None:
+        self._cluster = cluster
+        self._within = within
+        self._lock = asyncio.Lock()
+        self._client: AIOKafkaConsumer | None = None
+
+    async def bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset there is, and the one after the last committed one."""
+        place = TopicPartition(topic, partition)
+
+        async def ask(client: AIOKafkaConsumer) -> tuple[int, int]:
+            first = await client.beginning_offsets([place])
+            last = await client.end_offsets([place])
+            return first[place], last[place]
+
+        return await self._ask(ask)
+
+    async def since(self, topic: str, partition: int, at: float) -> int | None:
+        """The first offset whose record is no older than that (seconds since the epoch)."""
+        place = TopicPartition(topic, partition)
+
+        async def ask(client: AIOKafkaConsumer) -> int | None:
+            found = await client.offsets_for_times({place: max(0, int(at * 1000))})
+            return found[place].offset if found[place] is not None else None
+
+        return await self._ask(ask)
+
+    async def stretch(self, topic: str, partition: int, start: int, end: int) -> AsyncGenerator[list[Any], None]:
+        """The records from `start` up to `end`, in batches. Raises `Uncertain` if they do not come in time."""
+        if start >= end:
+            return
+        place = TopicPartition(topic, partition)
+        async with self._lock:
+            try:
+                client = await self._started()
+                client.assign([place])
+                client.seek(place, start)
+                reached = start
+                while reached < end:
+                    async with asyncio.timeout(self._within):
+                        batch = await self._batch(client, place, reached)
+                    reached = await self._position(client, place)
+                    yield [record for record in batch if record.offset < end]
+            except GONE_WRONG as error:
+                await self._discard()
+                raise Uncertain(type(error).__name__) from error
+
+    async def pick(self, topic: str, places: Collection[Coordinates]) -> list[Record]:
+        """Single records; what the topic no longer holds is missing."""
+        picked: list[Record] = []
+        for partition in {place.partition for place in places}:
+            offsets = sorted(place.offset for place in places if place.partition == partition)
+            first, last = await self.bounds(topic, partition)
+            for start, end in _stretches([offset for offset in offsets if first <= offset < last]):
+                wanted = set(offsets)
+                async for batch in self.stretch(topic, partition, start, end):
+                    picked += [record_of(raw) for raw in batch if raw.offset in wanted]
+        return picked
+
+    async def close(self) -> None:
+        await self._discard()
+
+    async def _batch(self, client: AIOKafkaConsumer, place: TopicPartition, reached: int) -> list[Any]:
+        while True:
+            batches = await client.getmany(place, timeout_ms=200)
+            if batches.get(place) or await self._position(client, place) > reached:
+                return batches.get(place, [])
+
+    async def _position(self, client: AIOKafkaConsumer, place: TopicPartition) -> int:
+        return await client.position(place)
+
+    async def _ask(self, ask: Callable[[AIOKafkaConsumer], Any]) -> Any:
+        async with self._lock:
+            try:
+                async with asyncio.timeout(self._within):
+                    return await ask(await self._started())
+            except GONE_WRONG as error:
+                await self._discard()
+                raise Uncertain(type(error).__name__) from error
+
+    async def _started(self) -> AIOKafkaConsumer:
+        if self._client is None:
+            client = AIOKafkaConsumer(
+                **self._cluster.options(),
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                isolation_level="read_committed",
+                max_partition_fetch_bytes=4 * 1024 * 1024,
+            )
+            try:
+                async with asyncio.timeout(self._within):
+                    await client.start()
+            except BaseException:
+                await stopped(client.stop(), 2.0)
+                raise
+            self._client = client
+        return self._client
+
+    async def _discard(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await stopped(client.stop(), 2.0)
+
+
+def _stretches(offsets: list[int]) -> list[tuple[int, int]]:
+    """Start and end of each run of offsets that is read in one go."""
+    runs: list[tuple[int, int]] = []
+    for offset in offsets:
+        if runs and offset - runs[-1][1] < FAR:
+            runs[-1] = (runs[-1][0], offset + 1)
+        else:
+            runs.append((offset, offset + 1))
+    return runs
+
+
+def record_of(raw: Any) -> Record:
+    """The library's record as ours."""
+    return Record(
+        Coordinates(raw.partition, raw.offset),
+        raw.key,
+        raw.value,
+        tuple((name, value if value is not None else b"") for name, value in raw.headers),
+        raw.timestamp / 1000,
+    )

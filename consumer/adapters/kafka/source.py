@@ -1,0 +1,152 @@
+"""The request topic, read as a member of the consumer group.
+
+All that is known of the client's rebalances is in here: its listener runs in the middle of a join, exceptions in it
+are swallowed, so ours only hands on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
+from consumer.adapters.kafka.reader import Reader, record_of
+from consumer.core.record import Coordinates, Record
+from consumer.ports import Broken, Uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """How the group is told that we are there; times in seconds."""
+
+    session_timeout: float = 15.0
+    heartbeat_interval: float = 1.5
+    rebalance_timeout: float = 35.0  # the drain and 15 s: a longer drain would lose the commit
+    instance_id: str | None = None
+
+
+class KafkaSource:
+    """The port `Source` on aiokafka."""
+
+    def __init__(self, cluster: Cluster, names: Names, membership: Membership) -> None:
+        self._cluster = cluster
+        self._names = names
+        self._membership = membership
+        self._reader = Reader(cluster)
+        self._client: AIOKafkaConsumer | None = None
+
+    async def start(
+        self, revoked: Callable[[], Awaitable[None]], assigned: Callable[[Collection[int]], None]
+    ) -> None:
+        """Join the group. Both callbacks come in the middle of a rebalance, until `stop`."""
+        membership = self._membership
+        client = AIOKafkaConsumer(
+            **self._cluster.options(),
+            group_id=self._names.group,
+            group_instance_id=membership.instance_id,
+            enable_auto_commit=False,
+            # The default, latest, would silently skip everything for a group that is new or has expired.
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            session_timeout_ms=round(membership.session_timeout * 1000),
+            heartbeat_interval_ms=round(membership.heartbeat_interval * 1000),
+            rebalance_timeout_ms=round(membership.rebalance_timeout * 1000),
+            # Progress is watched by ourselves: the client's own watch is switched off by a call that raises.
+            max_poll_interval_ms=24 * 3600 * 1000,
+            fetch_max_wait_ms=500,
+        )
+        try:
+            await client.start()
+        except BaseException:
+            await stopped(client.stop(), 2.0)
+            raise
+        self._client = client
+        client.subscribe([self._names.requests], listener=_Listener(revoked, assigned))
+
+    async def fetch(self, partitions: Collection[int], most: int, within: float) -> list[Record]:
+        client = self._joined()
+        places = [self._place(number) for number in partitions if self._place(number) in client.assignment()]
+        if not places:
+            # In the middle of a rebalance: there is nothing to fetch, and an empty list would mean all.
+            await asyncio.sleep(within)
+            return []
+        try:
+            batches = await client.getmany(*places, timeout_ms=round(within * 1000), max_records=most)
+        except OffsetOutOfRangeError as error:
+            raise Broken(
+                f"{self._names.requests}: records that were not read yet have been deleted. Lengthen the topic's "
+                "retention, and reset the group's offsets on purpose"
+            ) from error
+        except KafkaError as error:
+            raise Broken(f"{self._names.requests}: cannot be read: {type(error).__name__}") from error
+        return [record_of(raw) for batch in batches.values() for raw in batch]
+
+    def seek(self, partition: int, offset: int) -> None:
+        client = self._joined()
+        if self._place(partition) in client.assignment():
+            client.seek(self._place(partition), offset)
+
+    async def reread(self, places: Collection[Coordinates]) -> list[Record]:
+        while True:
+            try:
+                return await self._reader.pick(self._names.requests, places)
+            except Uncertain:
+                # The broker is away: the caller has nothing better to do than to wait for it.
+                await asyncio.sleep(self._cluster.retry_backoff)
+
+    async def member(self, partition: int) -> bool:
+        client = self._joined()
+        coordinator: Any = client._coordinator  # noqa: SLF001  no public way to ask; pinned to 0.14
+        generation = coordinator.generation
+        try:
+            async with asyncio.timeout(self._cluster.request_timeout):
+                alive = await coordinator._do_heartbeat()  # noqa: SLF001
+        except GONE_WRONG:
+            return False
+        current = generation == coordinator.generation and generation >= 0
+        return bool(alive) and current and self._place(partition) in client.assignment()
+
+    def lag(self) -> dict[int, int]:
+        """Records behind the end, of the partitions that are being fetched."""
+        client = self._client
+        if client is None:
+            return {}
+        lags: dict[int, int] = {}
+        for place in client.assignment():
+            end = client.highwater(place)
+            state: Any = client._subscription.subscription.assignment.state_value(place)  # noqa: SLF001
+            if end is not None and state is not None and state.has_valid_position:
+                lags[place.partition] = max(0, end - state.position)
+        return lags
+
+    async def stop(self) -> None:
+        """Leave the group; bounded."""
+        await self._reader.close()
+        client, self._client = self._client, None
+        if client is not None:
+            await stopped(client.stop(), 5.0)
+
+    def _joined(self) -> AIOKafkaConsumer:
+        if self._client is None:
+            raise Broken("the source was not started")
+        return self._client
+
+    def _place(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._names.requests, partition)
+
+
+class _Listener(ConsumerRebalanceListener):
+    def __init__(
+        self, revoked: Callable[[], Awaitable[None]], assigned: Callable[[Collection[int]], None]
+    ) -> None:
+        self._revoked = revoked
+        self._assigned = assigned
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        await self._revoked()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._assigned({place.partition for place in assigned})

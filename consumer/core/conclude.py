@@ -1,0 +1,133 @@
+"""What an attempt means for its request: an outcome, or another attempt later."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage
+from consumer.core.ending import Again, Concluded, Ending, Later
+from consumer.core.ladder import LADDER, next_attempt
+from consumer.core.letter import Posted, signed
+from consumer.core.outcome import Accepted, Expired, Outcome, Refusal, Rejected, Unknown
+from consumer.core.parking import Progress, Reason
+from consumer.core.reply import Reply
+from consumer.core.request import Request
+from consumer.core.tenant import Tenant
+
+OUT_OF_TIME = Reply(450, "not accepted before the request expired", "4.4.7")  # RFC 3463, 3.5: delivery time expired
+
+_VERDICTS = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY})
+"""Where a permanent reply is about this mail; before that it is about us or the relay, and somebody can mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What a decision needs from the world: the time, and a number in [0, 1] for the jitter."""
+
+    now: float
+    jitter: float
+    ladder: Sequence[float] = LADDER
+
+
+def conclude(
+    request: Request, tenant: Tenant, posted: Posted, progress: Progress, attempt: Attempt, chance: Chance
+) -> Ending:
+    """How the request ends or goes on after this attempt."""
+    match attempt:
+        case Answered():
+            return _answered(request, tenant, _after(progress, posted, attempt), chance)
+        case NotSent():
+            progress = replace(progress, attempts=progress.attempts + 1)
+            answer = _verdict(attempt)
+            if answer is None:
+                return _retry(replace(progress, last_reason=_reason(attempt)), chance)
+            return _refused(request, tenant, posted, progress, answer)
+        case InDoubt():
+            return in_doubt(request, tenant, progress, chance.now)
+        case Lapsed():
+            return Again()
+
+
+def finish(request: Request, tenant: Tenant, progress: Progress) -> Outcome:
+    """The outcome of a request whose recipients all have their final answer, or that has run out of time."""
+    written = request.email.recipients
+    final = dict(progress.answers)
+    accepted = tuple(written[index] for index, reply in progress.answers if reply.positive)
+    refused = tuple(
+        Refusal(address, final.get(index, OUT_OF_TIME))
+        for index, address in enumerate(written)
+        if index not in final or not final[index].positive
+    )
+    if accepted and progress.sent_at:
+        response = str(progress.response or Reply(250, ""))
+        sender, identity = signed(request, tenant)
+        return Accepted(accepted, refused, sender, response, identity, progress.sent_at[-1][0])
+    if len(final) < len(written):
+        told = tuple(one for one in refused if one.reply is not OUT_OF_TIME)
+        return Expired(progress.last_reason, progress.attempts, told)
+    return Rejected(refused[-1].reply, refused, signed(request, tenant)[1])
+
+
+def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
+    data = attempt.data
+    answers: list[tuple[int, Reply]] = []
+    taken = 0
+    reason = "" if data is None else _code("data", data)
+    for index, reply in zip(posted.indices, attempt.recipients, strict=True):
+        said = data if reply.positive and data is not None else reply
+        if said.transient:
+            reason = _code("rcpt" if said is reply else "data", said)
+            continue
+        taken += said.positive
+        answers.append((index, reply if said.positive else said))
+    sent = ((attempt.at, taken),) if taken else ()
+    return replace(
+        progress,
+        attempts=progress.attempts + 1,
+        answers=(*progress.answers, *answers),
+        response=data if taken else progress.response,
+        sent_at=(*progress.sent_at, *sent),
+        last_reason=reason,
+    )
+
+
+def _answered(request: Request, tenant: Tenant, progress: Progress, chance: Chance) -> Ending:
+    if len(progress.answers) < len(request.email.recipients):
+        return _retry(progress, chance)
+    return Concluded(request.subject, finish(request, tenant, progress), request.digest, progress)
+
+
+def _verdict(attempt: NotSent) -> Reply | None:
+    """The relay's refusal for good of this very mail, if it is one."""
+    final = attempt.reply is not None and not attempt.reply.transient and attempt.stage in _VERDICTS
+    return attempt.reply if final else None
+
+
+def _reason(attempt: NotSent) -> str:
+    return attempt.reason if attempt.reply is None else _code(attempt.stage, attempt.reply)
+
+
+def _refused(request: Request, tenant: Tenant, posted: Posted, progress: Progress, reply: Reply) -> Concluded:
+    refused = tuple((index, reply) for index in posted.indices)
+    progress = replace(progress, answers=(*progress.answers, *refused), last_reason=_code("relay", reply))
+    return Concluded(request.subject, finish(request, tenant, progress), request.digest, progress)
+
+
+def in_doubt(request: Request, tenant: Tenant | None, progress: Progress, at: float) -> Concluded | Later:
+    """A body went out, or may have, and no reply came back. It counts as sent at `at`, and goes again no earlier."""
+    open_ = len(request.email.recipients) - len(progress.answers)
+    sent = (*progress.sent_at, (at, open_))
+    progress = replace(progress, attempts=progress.attempts + 1, sent_at=sent, last_reason="in doubt")
+    if (request.email.on_unknown or (tenant and tenant.on_unknown)) == "resend":
+        return Later(Reason.RESEND, at, progress)
+    identity = signed(request, tenant)[1] if tenant else None
+    return Concluded(request.subject, Unknown(progress.last_reason, identity, at), request.digest, progress)
+
+
+def _retry(progress: Progress, chance: Chance) -> Later:
+    due = next_attempt(chance.ladder, progress.attempts, now=chance.now, jitter=chance.jitter)
+    return Later(Reason.RETRY, due, progress)
+
+
+def _code(stage: str, reply: Reply) -> str:
+    # Codes only: this goes into parked entries, and a relay's text may hold an address.
+    return " ".join(filter(None, (stage, str(reply.code), reply.enhanced)))

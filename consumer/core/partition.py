@@ -1,0 +1,362 @@
+"""The state of an owned partition, and every change it can make.
+
+Nothing here waits: each method reads and stores in one step, and that is what makes it atomic. What a method has
+decided is in force at once in memory, and in Kafka with the tick that `cut` hands out and `confirm` or `refuse` ends.
+"""
+
+from dataclasses import dataclass, replace
+
+from consumer.core.conclude import finish
+from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
+from consumer.core.ids import Ids, Seen, Use, fingerprint
+from consumer.core.metadata import LONGEST, Metadata, encode
+from consumer.core.outcome import Accepted, Duplicate, Expired, RateLimited, Subject, Unknown
+from consumer.core.parking import FRESH, Entry, Parking, Progress, Reason
+from consumer.core.past import Past
+from consumer.core.record import Record
+from consumer.core.request import Request
+from consumer.core.tenant import HOUR, Limit, Tenant
+from consumer.core.tick import Tick
+from consumer.core.window import Windows
+
+ROOM = 500
+"""Offsets that may be under way at once: so many fit into the metadata, whatever they are."""
+
+DAY = 86_400.0
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One record on its way. `request` is known once it was admitted."""
+
+    record: Record
+    progress: Progress = FRESH
+    request: Request | None = None
+    tenant: Tenant | None = None
+    resend: bool = False
+
+    @property
+    def offset(self) -> int:
+        return self.record.at.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """It may be sent now: its id and its slot are taken."""
+
+
+ADMITTED = Admitted()
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long things are kept, in seconds: ids after their request ended, sends for the windows, requests at most."""
+
+    ids: float = DAY
+    sends: float = DAY
+    requests: float = DAY
+
+
+class Partition:
+    """One partition in its owner's memory."""
+
+    def __init__(self, number: int, position: int, nonce: str, keeping: Keeping) -> None:
+        self.number = number
+        self.position = position
+        self.nonce = nonce
+        self.parking = Parking()
+        self.ids = Ids(keeping.ids)
+        self.intents: set[int] = set()  # granted, or asked for
+        self.asked: dict[int, None] = {}  # in the order of asking
+        self._keeping = keeping
+        self._windows: dict[str, Windows] = {}
+        self._limits: dict[str, tuple[Limit, ...]] = {}
+        self._unsettled: dict[int, Work] = {}
+        self._ticks = 0
+        self._advanced = False
+        self._outcomes: list[Concluded] = []
+        self._parked: list[Entry | int] = []
+        self._forwards: list[tuple[int, Record]] = []
+        self._settled: list[int] = []
+
+    # taking
+
+    @property
+    def room(self) -> int:
+        return ROOM - len(self._unsettled)
+
+    @property
+    def under_way(self) -> int:
+        return len(self._unsettled)
+
+    def take(self, record: Record) -> Work | None:
+        """The record is ours to end; None for one below the position, which was taken before."""
+        if record.at.offset < self.position:
+            return None
+        self.position = record.at.offset + 1
+        self._advanced = True
+        return self.resume(record)
+
+    def resume(self, record: Record) -> Work:
+        """A record below the position that a former owner had not settled."""
+        work = self._unsettled[record.at.offset] = Work(record)
+        return work
+
+    def unpark(self, entry: Entry, record: Record) -> Work:
+        """A parked request whose time has come."""
+        return Work(record, entry.progress, resend=entry.reason is Reason.RESEND)
+
+    # admission
+
+    def admit(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded | Later | Skipped:
+        """Whether it may be sent now. Takes the id and a slot, or says how it ends or waits."""
+        mark = fingerprint(request.tenant, request.id)
+        used = self.ids.open(mark, request.subject.origin, request.digest)
+        if isinstance(used, Seen):
+            return Skipped()
+        if isinstance(used, Duplicate):
+            return Concluded(request.subject, used)
+        work.request, work.tenant = request, tenant
+        if now >= self._deadline(work):
+            return self.expired(work)
+        if request.email.send_at is not None and request.email.send_at > now:
+            return Later(Reason.SEND_AT, request.email.send_at, work.progress)
+        return self._slot(work, request, tenant, now)
+
+    def expired(self, work: Work) -> Concluded:
+        """Its time is up."""
+        request = _known(work)
+        progress = work.progress
+        outcome = Expired(progress.last_reason, progress.attempts)
+        if work.tenant is not None and progress.answers:
+            outcome = finish(request, work.tenant, progress)
+        return Concluded(request.subject, outcome, request.digest, progress)
+
+    def _slot(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded | Later:
+        limits = limits_of(request, tenant)
+        recipients = len(request.email.recipients) - len(work.progress.answers)
+        never = any(limit.count < (1 if limit.unit == "messages" else recipients) for limit in limits)
+        if never:
+            longest = max(limit.per for limit in limits)
+            return Concluded(request.subject, RateLimited(longest), request.digest, work.progress)
+        if tenant.over_limit == "defer" and self.parking.queued(tenant.name, before=work.offset):
+            return self._queue(work, tenant, now)
+        full = self.windows(tenant.name).take(work.offset, recipients, limits, now)
+        if full is None:
+            return ADMITTED
+        if tenant.over_limit == "reject" and not work.progress.attempts:
+            wait = (full.until or now + 1) - now
+            return Concluded(request.subject, RateLimited(wait), request.digest, work.progress)
+        self._limits[tenant.name] = limits
+        return self._queue(work, tenant, full.until or self._deadline(work))
+
+    def _queue(self, work: Work, tenant: Tenant, until: float) -> Later:
+        self._limits.setdefault(tenant.name, tenant.limits)
+        return Later(Reason.WINDOW, until, work.progress)
+
+    def _deadline(self, work: Work) -> float:
+        request = _known(work)
+        age = work.tenant.max_age if work.tenant is not None and work.tenant.max_age else self._keeping.requests
+        deadline = request.received + min(age, self._keeping.requests)
+        return min(deadline, request.expires) if request.expires is not None else deadline
+
+    def windows(self, tenant: str) -> Windows:
+        windows = self._windows.get(tenant)
+        if windows is None:
+            windows = self._windows[tenant] = Windows(self._keeping.sends)
+        return windows
+
+    # intents
+
+    def ask(self, offset: int) -> None:
+        """An intent for this offset is to be in the next tick."""
+        self.intents.add(offset)
+        self.asked[offset] = None
+
+    # endings
+
+    def end(self, work: Work, ending: Ending, now: float) -> None:
+        """It ended, or waits: written with the next tick."""
+        self.intents.discard(work.offset)
+        self.asked.pop(work.offset, None)
+        self._charge(work, ending)
+        match ending:
+            case Concluded():
+                self._conclude(work, ending, now)
+            case Later():
+                self._park(work, ending)
+            case Forwarded(home):
+                self._forwards.append((home, work.record))
+            case Skipped():
+                self._unpark(work.offset)
+            case _:
+                raise AssertionError(ending)
+        if work.offset in self._unsettled:
+            self._settled.append(work.offset)
+
+    def _charge(self, work: Work, ending: Ending) -> None:
+        if work.request is None:
+            return
+        windows = self.windows(work.request.tenant)
+        progress = ending.progress if isinstance(ending, Concluded | Later) else work.progress
+        for at, recipients in progress.sent_at[len(work.progress.sent_at) :]:
+            windows.sent(work.offset, recipients, at)
+        windows.give_back(work.offset)
+        self._wake(work.request.tenant)
+
+    def _wake(self, tenant: str) -> None:
+        # A slot may have come free, or its time become known: the head of the queue looks for itself.
+        self.parking.wake(tenant, 0.0)
+
+    def _conclude(self, work: Work, ending: Concluded, now: float) -> None:
+        self._outcomes.append(ending)
+        self._unpark(work.offset)
+        if work.request is not None:
+            used = isinstance(ending.outcome, Accepted | Unknown)
+            mark = fingerprint(work.request.tenant, work.request.id)
+            use = Use.USED if used else Use.FREE
+            self.ids.end(mark, work.request.subject.origin, work.request.digest, use=use, at=now)
+
+    def _unpark(self, offset: int) -> None:
+        if self.parking.remove(offset) is not None:
+            self._parked.append(offset)
+
+    def _park(self, work: Work, later: Later) -> None:
+        request = _known(work)
+        before = self.parking.get(work.offset)
+        entry = Entry(
+            work.offset,
+            request.subject.origin,
+            request.tenant,
+            request.id,
+            request.digest,
+            later.due,
+            self._deadline(work),
+            later.reason,
+            later.progress,
+        )
+        self.parking.add(entry)
+        # Waiting on for the same reason is nothing to write down: a queue that moves up would write itself anew.
+        if before is None or replace(before, due=entry.due) != entry:
+            self._parked.append(entry)
+
+    def withdraw(self) -> list[int]:
+        """The intents that were asked for and are in no tick yet: they are not to be granted any more."""
+        asked = list(self.asked)
+        self.asked.clear()
+        self.intents.difference_update(asked)
+        return asked
+
+    # what was before
+
+    def remember(self, past: Past) -> None:
+        """An outcome of a former owner's."""
+        if past.mark is not None:
+            self.ids.end(past.mark, past.origin, past.digest, use=past.use, at=past.at)
+        for at, recipients in past.sent if past.tenant is not None else ():
+            self.windows(past.tenant or "").sent(None, recipients, at)
+
+    def restore(self, entry: Entry) -> None:
+        """A request that a former owner parked."""
+        self.parking.add(entry)
+        self.ids.open(fingerprint(entry.tenant, entry.id), entry.origin, entry.digest)
+        for at, recipients in entry.progress.sent_at:
+            self.windows(entry.tenant).sent(None, recipients, at)
+
+    # parked requests whose time has come
+
+    def due(self, now: float, most: int) -> list[Entry]:
+        """Parked requests to go on with, at most so many: due ones, and as many of each queue as have a slot."""
+        offsets = self.parking.take_due(now, most)
+        for tenant in self.parking.awake(now):
+            offsets += self._heads(tenant, now, most - len(offsets))
+        return [entry for offset in offsets if (entry := self.parking.get(offset)) is not None]
+
+    def _heads(self, tenant: str, now: float, most: int) -> list[int]:
+        windows, limits = self.windows(tenant), self._limits.get(tenant, ())
+        free = windows.free(limits, now)
+        taken = self.parking.take_queued(tenant, min(free, most))
+        if not free and (at := windows.next_free(limits, now)) is not None:
+            self.parking.wake(tenant, at)
+        elif most < free:
+            self.parking.wake(tenant, now)
+        # Otherwise whoever was taken wakes the queue when it ends.
+        return taken
+
+    # ticks
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self.asked or self._outcomes or self._parked or self._forwards or self._settled)
+
+    @property
+    def advanced(self) -> bool:
+        """Whether the offset alone has moved."""
+        return self._advanced
+
+    def cut(self) -> Tick:
+        """All that is to be written. Until `confirm` or `refuse`, further changes gather for the next tick."""
+        self._ticks += 1
+        granted, metadata = self._fit()
+        tick = Tick(
+            self._ticks,
+            self.position,
+            metadata,
+            tuple(self._outcomes),
+            tuple(self._parked),
+            tuple(self._forwards),
+            granted,
+            tuple(self._settled),
+        )
+        self._outcomes, self._parked, self._forwards, self._settled = [], [], [], []
+        self.asked = {offset: None for offset in self.asked if offset not in granted}
+        self._advanced = False
+        return tick
+
+    def confirm(self, tick: Tick) -> None:
+        """It is committed."""
+        for offset in tick.settled:
+            self._unsettled.pop(offset, None)
+
+    def refuse(self, tick: Tick) -> None:
+        """It was not committed: all it held is to be written again, and the intents asked for again."""
+        self._outcomes = [*tick.outcomes, *self._outcomes]
+        self._parked = [*tick.parked, *self._parked]
+        self._forwards = [*tick.forwards, *self._forwards]
+        self._settled = [*tick.settled, *self._settled]
+        again = dict.fromkeys(offset for offset in tick.granted if offset in self.intents)
+        self.asked = again | self.asked
+        self._advanced = True
+
+    def _fit(self) -> tuple[tuple[int, ...], str]:
+        """The intents that fit into the metadata, oldest first, and the metadata."""
+        granted = tuple(self.asked)
+        while True:
+            metadata = self._metadata(granted)
+            if len(metadata) <= LONGEST or not granted:
+                return granted, metadata
+            granted = granted[: len(granted) // 2]
+
+    def _metadata(self, granted: tuple[int, ...]) -> str:
+        settled = set(self._settled)
+        held_back = self.asked.keys() - set(granted)
+        intents = self.intents - held_back
+        unsettled = (offset for offset in self._unsettled if offset not in settled and offset not in intents)
+        return encode(Metadata(self.nonce, self._ticks, tuple(unsettled), tuple(intents)), self.position)
+
+
+def limits_of(request: Request, tenant: Tenant) -> tuple[Limit, ...]:
+    """The windows that a request has to pass: its own hLimit can only tighten the tenant's."""
+    asked = request.email.h_limit
+    per_hour = tenant.h_limit if asked is None else min(asked, tenant.h_limit)
+    return (Limit(per_hour, HOUR), *tenant.limits)
+
+
+def _known(work: Work) -> Request:
+    if work.request is None:
+        raise AssertionError(work.record.at)
+    return work.request
+
+
+__all__ = ["ADMITTED", "ROOM", "Admitted", "Keeping", "Partition", "Subject", "Work", "limits_of"]

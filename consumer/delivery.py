@@ -1,0 +1,102 @@
+"""The way of one request: decode, admit, compose, send, conclude.
+
+Each step returns what it found; if that ended the way, it is returned. Whoever forgets an early return
+gets a type error on the next line. What is written down, counted and logged hangs on the ending.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from consumer.core.conclude import Chance, conclude, in_doubt
+from consumer.core.decode import Refused
+from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
+from consumer.core.letter import post
+from consumer.core.outcome import Invalid
+from consumer.core.parking import Reason
+from consumer.core.partition import Admitted, Work
+from consumer.core.record import Record
+from consumer.core.request import Request
+from consumer.core.tenant import Tenant, Unavailable, UnknownTenant
+from consumer.ports import Clock, Tenants, Transport
+
+
+class Desk(Protocol):
+    """The partition that a request is at: who lives here, who is admitted, who has leave to send."""
+
+    def home(self, tenant: str) -> int:
+        """The partition a tenant lives in."""
+        ...
+
+    def admit(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded | Later | Skipped:
+        """Whether it may be sent now; its id and slot are taken in the same step."""
+        ...
+
+    async def permit(self, work: Work) -> float | None:
+        """Leave to send: see `ports.Permit`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Takes a request from its record to its ending."""
+
+    decode: Callable[[Record], Request | Refused]
+    tenants: Tenants
+    transport: Transport
+    clock: Clock
+    chance: Callable[[], float]
+    ladder: tuple[float, ...]
+
+    async def handle(self, work: Work, desk: Desk) -> Ending:
+        """The way, once: an ending for whatever can happen on it."""
+        request = self.decode(work.record)
+        if isinstance(request, Refused):
+            return Concluded(request.subject, request.outcome)
+        work.request = request
+
+        home = desk.home(request.tenant)
+        if home != work.record.at.partition and work.record.forwarded_from is None:
+            return Forwarded(home)
+
+        tenant = await self.tenants.get(request.tenant)
+        if isinstance(tenant, Unavailable):
+            return Later(Reason.CONFIG, self.clock.now() + WHILE_DOWN, work.progress)
+        if isinstance(tenant, UnknownTenant):
+            return Concluded(request.subject, NOBODY, request.digest, work.progress)
+
+        admitted = desk.admit(work, request, tenant, self.clock.now())
+        if not isinstance(admitted, Admitted):
+            return admitted
+
+        answered = frozenset(index for index, _ in work.progress.answers)
+        posted = post(request, tenant, answered=answered, now=self.clock.now())
+        if isinstance(posted, Invalid):
+            return Concluded(request.subject, posted, request.digest, work.progress)
+
+        attempt = await self.transport.send(posted.mail, posted.relay, _permit(desk, work))
+        chance = Chance(self.clock.now(), self.chance(), self.ladder)
+        return conclude(request, tenant, posted, work.progress, attempt, chance)
+
+    async def doubt(self, work: Work, lifetime: float) -> Ending:
+        """How a request ends, or goes on, whose sender was lost while it had leave to send.
+
+        `lifetime` is that of the leave, in seconds: the lost one may go on for so long if it was only frozen.
+        """
+        request = self.decode(work.record)
+        if isinstance(request, Refused):
+            return Concluded(request.subject, request.outcome)
+        work.request = request
+        tenant = await self.tenants.get(request.tenant)
+        work.tenant = tenant if isinstance(tenant, Tenant) else None
+        return in_doubt(request, work.tenant, work.progress, self.clock.now() + lifetime)
+
+
+WHILE_DOWN = 30.0
+"""Seconds after which a dependency that was down is asked again."""
+
+NOBODY = Invalid("unknown-tenant", ("tenant: not configured",))
+
+
+def _permit(desk: Desk, work: Work) -> Callable[[], Awaitable[float | None]]:
+    return lambda: desk.permit(work)

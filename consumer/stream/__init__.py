@@ -1,0 +1,107 @@
+"""The loop around the way: take records, start requests, give partitions back.
+
+Every rebalance takes all positions and buffers away, also of partitions that stay (FACTS of the client library), so a
+fetch that was under way when an epoch changed is dropped and the partition sought again to its own next offset.
+"""
+
+import asyncio
+from collections.abc import Collection
+from itertools import groupby
+
+from consumer.core.record import Record
+from consumer.stream.owned import Owned, World
+from consumer.stream.pace import Pace, Room
+
+__all__ = ["Pace", "Room", "Stream", "World"]
+
+
+class Stream:
+    """All partitions that the group has given to this process."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._owned: dict[int, Owned] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    @property
+    def owned(self) -> tuple[Owned, ...]:
+        return tuple(self._owned.values())
+
+    @property
+    def restored(self) -> bool:
+        """Whether every partition that is ours is open."""
+        return all(owned.open for owned in self._owned.values())
+
+    async def run(self) -> None:
+        """Take and carry out requests until `stop`; then finish what is in flight, within the drain budget."""
+        async with asyncio.TaskGroup() as self._group:
+            while not self._stopping.is_set():
+                await self._fetch()
+            await self._drain(self._world.pace.drain_within)
+            for task in self._tasks.values():
+                task.cancel()
+
+    def stop(self) -> None:
+        """Take nothing more. `run` ends when what is in flight has ended, or the budget is used up."""
+        self._stopping.set()
+        self._changed.set()
+
+    # assignment: called by the source in the middle of a rebalance
+
+    async def revoked(self) -> None:
+        """A rebalance: nobody is asked to wait for longer than it takes to end the open intents, or the budget."""
+        await self._drain(self._world.pace.give_back_within)
+
+    def assigned(self, partitions: Collection[int]) -> None:
+        """What is ours now. A partition that we had before goes on where it was."""
+        for number in self._owned.keys() - set(partitions):
+            del self._owned[number]
+            self._tasks.pop(number).cancel()
+        if self._stopping.is_set():
+            return
+        for number in partitions:
+            owned = self._owned.get(number)
+            if owned is not None:
+                owned.resume()
+                continue
+            owned = self._owned[number] = Owned(number, self._world, self._changed.set)
+            self._tasks[number] = self._group.create_task(owned.run())
+        self._changed.set()
+
+    async def _drain(self, within: float) -> None:
+        waits = []
+        for owned in self._owned.values():
+            owned.shut()
+            waits.append(asyncio.ensure_future(owned.quiet()))
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=within)
+            for wait in late:
+                wait.cancel()
+
+    # records
+
+    async def _fetch(self) -> None:
+        rooms = {number: owned.room for number, owned in self._owned.items() if owned.room > 0}
+        most = min([self._world.room.free, *rooms.values()])
+        if not rooms or not most:
+            self._changed.clear()
+            await self._changed.wait()
+            return
+        epochs = {number: self._owned[number].epoch for number in rooms}
+        records = await self._world.source.fetch(rooms.keys(), most, self._world.pace.fetch_within)
+        for number, batch in groupby(records, key=lambda record: record.at.partition):
+            self._take(number, epochs[number], list(batch))
+
+    def _take(self, number: int, epoch: int, batch: list[Record]) -> None:
+        owned = self._owned.get(number)
+        if owned is None or not owned.open:
+            return
+        if owned.epoch != epoch and owned.state is not None:
+            # The fetch has moved the position past these records: they would be lost.
+            self._world.source.seek(number, owned.state.position)
+            return
+        self._world.observer.taken(len(batch))
+        for record in batch:
+            owned.take(record)

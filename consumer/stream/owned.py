@@ -1,0 +1,293 @@
+"""One owned partition at work: its requests under way, their leave to send, and its ticks.
+
+DATA goes out only after the tick that holds its intent has committed, and only within the grant's lifetime,
+counted from the start of that tick: that commit is the proof that the partition was still ours, and the
+lifetime is what stops a process that was frozen since.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from consumer.core.ending import Again, Concluded, Ending, Later, Skipped
+from consumer.core.outcome import Expired
+from consumer.core.parking import Entry
+from consumer.core.partition import Admitted, Keeping, Partition, Work
+from consumer.core.record import Coordinates, Record
+from consumer.core.request import Request
+from consumer.core.tenant import Tenant
+from consumer.core.tick import Tick
+from consumer.delivery import Delivery
+from consumer.ports import Clock, Fenced, Journal, Observer, Source, Uncertain
+from consumer.stream.pace import Pace, Room
+from consumer.stream.takeover import Takeover
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that partitions share."""
+
+    source: Source
+    journal: Journal
+    delivery: Delivery
+    clock: Clock
+    observer: Observer
+    home: Callable[[str], int]
+    room: Room
+    pace: Pace
+    keeping: Keeping
+    nonce: Callable[[], str]
+
+
+class Owned:
+    """A partition, from the moment the group gives it to us until it is another's."""
+
+    _tasks: asyncio.TaskGroup
+
+    def __init__(self, number: int, world: World, changed: Callable[[], None]) -> None:
+        self.number = number
+        self.epoch = 0
+        self.open = False
+        self.state: Partition | None = None
+        self._world = world
+        self._changed = changed
+        self._works: dict[asyncio.Task[None], Work] = {}
+        self._permits: dict[int, asyncio.Future[float | None]] = {}
+        self._torn: Tick | None = None
+        self._granting = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._stirred = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._last_tick = 0.0
+
+    def __repr__(self) -> str:
+        state = "open" if self.open else "closed"
+        return f"<Owned {self.number} {state}, epoch {self.epoch}, {len(self._works)} under way>"
+
+    # life
+
+    async def run(self) -> None:
+        """Take the partition over and keep it going, until cancelled. Raises what only a bug or `Broken` can cause."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._mind_parked())
+                while True:
+                    await self._once()
+        finally:
+            self.shut()
+            await self._world.journal.close(self.number)
+
+    async def _once(self) -> None:
+        pace = self._world.pace
+        try:
+            await self._membership()
+            await self._take_over()
+            await self._tick_on()
+        except Fenced:
+            # Somebody newer has it. Ours again only if the group still says so a while later:
+            # without this wait, processes that were frozen fenced each other back and forth.
+            self.shut()
+            await asyncio.sleep(1.5 * pace.heartbeat)
+        except Uncertain:
+            self.shut()
+            await asyncio.sleep(pace.pause_after_error)
+
+    async def _membership(self) -> None:
+        # A process that was frozen must not fence its successor.
+        while not await self._world.source.member(self.number):
+            await asyncio.sleep(self._world.pace.heartbeat / 2)
+
+    async def _take_over(self) -> None:
+        takeover = Takeover(self.number, self._world)
+        opened = await self._world.journal.open(self.number)
+        if self.state is not None and takeover.own(opened, self.state):
+            takeover.adopt(opened, self.state, self._torn)
+            self._torn = None
+            resumed: list[Record] = []
+        else:
+            self._drop_works()
+            self.state, resumed = await takeover.restore(opened)
+        await self._tick(self.state)
+        self._reopen(self.state)
+        for record in resumed:
+            self._start(self.state.resume(record))
+
+    def _reopen(self, state: Partition) -> None:
+        self._world.source.seek(self.number, state.position)
+        self.epoch += 1
+        self.open = True
+        self._granting.set()
+        self._stirred.set()
+        self._changed()
+
+    def resume(self) -> None:
+        """A rebalance gave it back: its state is in memory, and the next tick proves that nobody else had it."""
+        if self.state is not None and not self.open and self._torn is None:
+            self._reopen(self.state)
+
+    def shut(self) -> None:
+        """Take nothing more and give no more leave to send; ticks go on."""
+        self.open = False
+        self.epoch += 1
+        self._granting.clear()
+        if self.state is not None:
+            for offset in self.state.withdraw():
+                self._answer(offset, None)
+
+    async def quiet(self) -> None:
+        """Wait until no intent is open and nothing is left to write."""
+        while not self._is_quiet():
+            self._quiet.clear()
+            await self._quiet.wait()
+
+    def _is_quiet(self) -> bool:
+        state = self.state
+        return state is None or not (state.intents or state.waiting)
+
+    # requests
+
+    @property
+    def room(self) -> int:
+        return self.state.room if self.state is not None and self.open else 0
+
+    def take(self, record: Record) -> None:
+        """A new record."""
+        if self.state is not None and (work := self.state.take(record)) is not None:
+            self._start(work)
+            self._wanted.set()
+
+    def _start(self, work: Work) -> None:
+        self._world.room.take()
+        task = self._tasks.create_task(self._carry(work, self.state))
+        self._works[task] = work
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self._works[task]
+        self._world.room.give_back()
+        self._changed()
+
+    async def _carry(self, work: Work, state: Partition | None) -> None:
+        ending = await self._world.delivery.handle(work, self)
+        while isinstance(ending, Again):
+            await self._granting.wait()
+            ending = await self._world.delivery.handle(work, self)
+        if state is self.state:
+            self._end(work, ending)
+
+    def _end(self, work: Work, ending: Ending) -> None:
+        state = self.state
+        if state is None:
+            return
+        state.end(work, ending, self._world.clock.now())
+        self._permits.pop(work.offset, None)
+        self._world.observer.ended(ending, self._world.clock.now() - work.record.timestamp)
+        self._wanted.set()
+        self._stirred.set()
+
+    def _drop_works(self) -> None:
+        for task in self._works:
+            task.cancel()
+        self._permits.clear()
+        self._torn = None
+
+    # delivery's desk
+
+    def home(self, tenant: str) -> int:
+        return self._world.home(tenant)
+
+    def admit(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded | Later | Skipped:
+        if self.state is None:
+            raise AssertionError(self.number)
+        return self.state.admit(work, request, tenant, now)
+
+    async def permit(self, work: Work) -> float | None:
+        """Ask for an intent: the answer comes with the tick that holds it."""
+        if self.state is None or not self._granting.is_set():
+            return None
+        answer = self._permits[work.offset] = asyncio.get_running_loop().create_future()
+        self.state.ask(work.offset)
+        self._wanted.set()
+        return await answer
+
+    def _answer(self, offset: int, until: float | None) -> None:
+        future = self._permits.pop(offset, None)
+        if future is not None and not future.done():
+            future.set_result(until)
+
+    # ticks
+
+    async def _tick_on(self) -> None:
+        while self.state is not None:
+            await self._something(self.state)
+            await self._tick(self.state)
+
+    async def _something(self, state: Partition) -> None:
+        pace, clock = self._world.pace, self._world.clock
+        while not state.waiting:
+            try:
+                async with asyncio.timeout(pace.offset_alone if state.advanced else None):
+                    await self._wanted.wait()
+            except TimeoutError:
+                return
+            self._wanted.clear()
+        await asyncio.sleep(max(pace.gather, self._last_tick + pace.between_ticks - clock.elapsed()))
+
+    async def _tick(self, state: Partition) -> None:
+        started = self._last_tick = self._world.clock.elapsed()
+        self._torn = tick = state.cut()
+        await self._world.journal.commit(self.number, tick)
+        self._torn = None
+        state.confirm(tick)
+        for offset in tick.granted:
+            self._answer(offset, started + self._world.pace.grant_lifetime)
+        self._world.observer.ticked(tick, self._world.clock.elapsed() - started)
+        self._changed()
+        if self._is_quiet():
+            self._quiet.set()
+
+    # what is parked
+
+    async def _mind_parked(self) -> None:
+        while True:
+            await self._until_due()
+            await self._world.room.available()
+            state = self.state
+            if state is None or not self.open:
+                continue
+            entries = state.due(self._world.clock.now(), min(self._world.room.free, 200))
+            if entries:
+                await self._unpark(state, entries)
+
+    async def _until_due(self) -> None:
+        """Wait until something parked is due, or the waiting itself has changed."""
+        next_due = self.state.parking.next_due() if self.state is not None and self.open else None
+        wait = None if next_due is None else max(0.0, next_due - self._world.clock.now())
+        try:
+            async with asyncio.timeout(wait):
+                await self._stirred.wait()
+        except TimeoutError:
+            return
+        self._stirred.clear()
+
+    async def _unpark(self, state: Partition, entries: list[Entry]) -> None:
+        places = {Coordinates(self.number, entry.offset): entry for entry in entries}
+        records = {record.at: record for record in await self._world.source.reread(places.keys())}
+        if state is not self.state:
+            return
+        for place, entry in places.items():
+            record = records.get(place)
+            if record is None:
+                self._gone(state, entry)
+            else:
+                self._start(state.unpark(entry, record))
+
+    def _gone(self, state: Partition, entry: Entry) -> None:
+        """The topic no longer holds it, so it is older than any request may get."""
+        subject = entry.subject(self.number)
+        ending = Concluded(subject, Expired("no longer in the request topic", entry.progress.attempts), entry.digest)
+        record = Record(subject.at, None, None)
+        self._end(state.unpark(entry, record), ending)
+
+
+__all__ = ["Owned", "World"]

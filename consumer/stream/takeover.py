@@ -1,0 +1,115 @@
+"""Taking a partition over: what its former owner committed becomes our memory.
+
+In this order: membership is proved, the former owner fenced, offset and metadata read (all before this module),
+then outcomes and parked entries restored, open intents ended. All of that is committed as the first tick before
+the partition is opened.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from consumer.core.ending import Concluded
+from consumer.core.metadata import Foreign, Metadata
+from consumer.core.outcome import Expired, Subject
+from consumer.core.partition import Partition, Work
+from consumer.core.record import Coordinates, Record
+from consumer.core.tick import Tick
+from consumer.ports import Broken, Opened
+
+if TYPE_CHECKING:
+    from consumer.stream.owned import World
+
+GONE = "no longer in the request topic"
+
+
+class Takeover:
+    """One takeover of one partition."""
+
+    def __init__(self, number: int, world: World) -> None:
+        self._number = number
+        self._world = world
+
+    def own(self, opened: Opened, state: Partition) -> bool:
+        """Whether nobody else had it since: then our memory is the truth, running sends and all."""
+        return isinstance(opened.metadata, Metadata) and opened.metadata.nonce == state.nonce
+
+    def adopt(self, opened: Opened, state: Partition, torn: Tick | None) -> None:
+        """Our own producer was thrown away after an error: find out whether its last tick is in."""
+        if torn is None or not isinstance(opened.metadata, Metadata):
+            return
+        if opened.metadata.tick == torn.number:
+            state.confirm(torn)
+            # Their leave to send comes with the next tick: nobody knows how old this one is.
+            state.asked = dict.fromkeys(offset for offset in torn.granted if offset in state.intents) | state.asked
+        else:
+            state.refuse(torn)
+
+    async def restore(self, opened: Opened) -> tuple[Partition, list[Record]]:
+        """The partition as it stands in Kafka, and the records that are to be carried on."""
+        world = self._world
+        now = world.clock.now()
+        keep = max(world.keeping.ids, world.keeping.sends)
+        past = list(await world.journal.past(self._number, now - keep))
+        parked = list(await world.journal.parked(self._number))
+        known = self._known(opened, empty=not past and not parked)
+        position = opened.beginning if opened.position is None else opened.position
+        state = Partition(self._number, position, world.nonce(), world.keeping)
+        for outcome in past:
+            state.remember(outcome)
+        settled = {outcome.origin for outcome in past}
+        in_doubt = set(known.intents)
+        for entry in parked:
+            if entry.origin not in settled:
+                state.restore(entry)
+        return state, await self._resume(state, known, in_doubt)
+
+    def _known(self, opened: Opened, *, empty: bool) -> Metadata:
+        if opened.position is None:
+            if not empty:
+                raise Broken(
+                    f"partition {self._number}: the group has no offset, yet outcomes or parked requests are there. "
+                    "Offsets were deleted or have expired; reset them to where the group stood, or use a new set of topics"
+                )
+            return Metadata("")
+        if not opened.beginning <= opened.position <= opened.end:
+            raise Broken(
+                f"partition {self._number}: the committed offset {opened.position} is outside the topic "
+                f"({opened.beginning} to {opened.end}). Records were deleted or the topic was made anew; "
+                "reset the group's offset on purpose"
+            )
+        if isinstance(opened.metadata, Foreign):
+            raise Broken(
+                f"partition {self._number}: the metadata of the committed offset is not ours ({opened.metadata.reason}). "
+                "Another client has committed for this group; give it a group of its own"
+            )
+        return opened.metadata
+
+    async def _resume(self, state: Partition, known: Metadata, in_doubt: set[int]) -> list[Record]:
+        offsets = (*known.unsettled, *known.intents)
+        places = [Coordinates(self._number, offset) for offset in offsets]
+        records = {record.at.offset: record for record in await self._world.source.reread(places)} if places else {}
+        for offset in offsets:
+            record = records.get(offset)
+            if record is None:
+                self._gone(state, offset)
+            elif offset in in_doubt:
+                await self._doubt(state, record)
+        return [records[offset] for offset in sorted(known.unsettled) if offset in records]
+
+    async def _doubt(self, state: Partition, record: Record) -> None:
+        """The former owner had leave to send it, and nobody knows whether it did."""
+        entry = state.parking.get(record.at.offset)
+        work = state.resume(record) if entry is None else state.unpark(entry, record)
+        ending = await self._world.delivery.doubt(work, self._world.pace.grant_lifetime)
+        state.end(work, ending, self._world.clock.now())
+        self._world.observer.ended(ending, self._world.clock.now() - record.timestamp)
+
+    def _gone(self, state: Partition, offset: int) -> None:
+        """Older than any request may get, or the retention was shortened: it still gets its outcome."""
+        place = Coordinates(self._number, offset)
+        work = state.resume(Record(place, None, None))
+        state.end(work, Concluded(Subject(place, place), Expired(GONE, 0)), self._world.clock.now())
+
+
+__all__ = ["GONE", "Takeover", "Work"]

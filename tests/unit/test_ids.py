@@ -1,0 +1,59 @@
+"""Which request ids are used up."""
+
+from consumer.core.ids import Ids, Seen, Use, fingerprint
+from consumer.core.outcome import Duplicate
+from consumer.core.record import Coordinates
+
+HERE, THERE = Coordinates(0, 5), Coordinates(3, 9)
+MARK = fingerprint("acme", "r-1")
+
+
+def test_the_same_id_and_content_from_another_record_is_a_duplicate() -> None:
+    ids = Ids(60)
+    assert ids.open(MARK, HERE, b"content") is None
+    assert ids.open(MARK, THERE, b"content") == Duplicate("duplicate", HERE)
+
+
+def test_the_same_id_with_other_content_is_a_conflict() -> None:
+    ids = Ids(60)
+    assert ids.open(MARK, HERE, b"content") is None
+    assert ids.open(MARK, THERE, b"other") == Duplicate("conflict", HERE)
+
+
+def test_the_same_record_seen_again_goes_on_while_open_and_is_skipped_once_ended() -> None:
+    ids = Ids(60)
+    assert ids.open(MARK, HERE, b"") is None
+    assert ids.open(MARK, HERE, b"") is None
+    ids.end(MARK, HERE, b"", use=Use.USED, at=0)
+    assert ids.open(MARK, HERE, b"") is Seen.BEFORE
+
+
+def test_an_id_whose_request_failed_may_come_again() -> None:
+    ids = Ids(60)
+    assert ids.open(MARK, HERE, b"") is None
+    ids.end(MARK, HERE, b"", use=Use.FREE, at=0)
+    assert ids.open(MARK, THERE, b"") is None
+
+
+def test_the_end_of_a_duplicate_frees_nothing() -> None:
+    ids = Ids(60)
+    assert ids.open(MARK, HERE, b"") is None
+    ids.end(MARK, THERE, b"", use=Use.FREE, at=0)
+    assert ids.open(MARK, Coordinates(1, 1), b"") == Duplicate("duplicate", HERE)
+
+
+def test_an_id_is_forgotten_after_its_time_and_not_while_it_is_open() -> None:
+    ids = Ids(60)
+    ids.open(MARK, HERE, b"")
+    ids.end(MARK, HERE, b"", use=Use.USED, at=100)
+    ids.expire(159)
+    assert len(ids) == 1
+    ids.expire(160)
+    assert len(ids) == 0
+    ids.open(MARK, HERE, b"")
+    ids.expire(1_000)
+    assert len(ids) == 1
+
+
+def test_the_same_id_of_another_tenant_is_another_id() -> None:
+    assert fingerprint("a", "bc") != fingerprint("ab", "c")
