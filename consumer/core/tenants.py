@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, cast
 from consumer.core.tenant import Relay, Scheme, Tenant
 from consumer.core.tenant_fields import FIELDS, Rule
 
-Plain: TypeAlias = bool | frozenset[str] | tuple[str, ...]
+Plain: TypeAlias = bool | frozenset[str]
 """Where mail may go without TLS: anywhere, nowhere, or to these hosts."""
 
 Values: TypeAlias = Mapping[str, Any]

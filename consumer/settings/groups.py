@@ -120,20 +120,32 @@ class Smtp(_Group):
     """After this many mails a connection is closed and a new one opened."""
     idle: Duration = _seconds(30)
     """After this long without a mail a connection is closed."""
+    age: Duration = _seconds(300)
+    """After this long a connection is closed, once it has nothing to do."""
+    hello: Host | None = None
+    """The name that this process calls itself towards relays (EHLO); otherwise its address."""
     connect_timeout: Duration = _seconds(10)
-    """For the name, the connection, the greeting and TLS."""
+    """For the name and the connection."""
+    greeting_timeout: Duration = _seconds(60)
+    """For the relay's greeting."""
+    tls_timeout: Duration = _seconds(10)
+    """For TLS."""
     auth_timeout: Duration = _seconds(30)
     """For logging in."""
     command_timeout: Duration = _seconds(300)
     """For each reply to MAIL and RCPT (RFC 5321, 4.5.3.2: five minutes)."""
     data_timeout: Duration = _seconds(120)
     """For the reply to DATA (RFC 5321, 4.5.3.2.4: two minutes)."""
+    block_timeout: Duration = _seconds(180)
+    """For each part of the body to be taken (RFC 5321, 4.5.3.2.5: three minutes)."""
     body_timeout: Duration = _seconds(600)
     """For the reply to the body (RFC 5321, 4.5.3.2.6: ten minutes; a shorter wait makes second copies)."""
 
-    def allows_plaintext(self, host: str) -> bool:
+    @property
+    def plaintext(self) -> bool | frozenset[str]:
+        """Where mail may go without TLS: anywhere, nowhere, or to these hosts."""
         allowed = self.allow_plaintext
-        return allowed if isinstance(allowed, bool) else host.lower().rstrip(".") in allowed
+        return allowed if isinstance(allowed, bool) else frozenset(allowed)
 
 
 class NetworkGuard(_Group):

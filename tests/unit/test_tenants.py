@@ -91,7 +91,9 @@ def test_a_tenants_own_login_replaces_the_defaults_as_a_whole() -> None:
     assert found == Faults(("tenants.acme.smtp_user and smtp_pass go together: one of them is missing",))
 
 
-@pytest.mark.parametrize("plain", [False, (), ("other",)], ids=["never", "to nobody", "to others"])
+@pytest.mark.parametrize(
+    "plain", [False, frozenset[str](), frozenset({"other"})], ids=["never", "to nobody", "to others"]
+)
 def test_plain_text_needs_the_operators_leave(plain: Plain) -> None:
     found = parse_tenants({"tenants": {"acme": ACME | {"smtp_scheme": "plain"}}}, plain=plain)
     assert isinstance(found, Faults)

@@ -1,0 +1,138 @@
+"""Counting. Everything lies in a registry of its own, so that there can be several in one process.
+
+Children of labels are looked up once: a call costs what prometheus-client's own counting costs.
+"""
+
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+
+from consumer.adapters.metrics import table
+from consumer.adapters.metrics.table import Metric, kind_of
+from consumer.core.attempt import Stage
+from consumer.core.outcome import Outcome
+from consumer.core.parking import Reason
+
+disable_created_metrics()  # a second series for each counter and histogram, that nobody asks for
+
+
+class Metrics:
+    """One method for each thing that happens or stands somehow; `registry` is what /metrics serves."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = self._counters(table.REQUESTS)
+        self._outcomes = self._counters(table.OUTCOMES)
+        self._stages = self._histograms(table.STAGES)
+        self._latency = self._histogram(table.LATENCY)
+        self._in_flight = self._gauge(table.IN_FLIGHT)
+        self._lag = self._gauge(table.LAG)
+        self._assigned = self._gauge(table.ASSIGNED)
+        self._ticks = self._counter(table.TICKS)
+        self._tick_seconds = self._histogram(table.TICK_SECONDS)
+        self._tick_records = self._histogram(table.TICK_RECORDS)
+        self._connections = self._gauges(table.CONNECTIONS_OPEN)
+        self._waiting = self._gauge(table.WAITING)
+        self._loop_lag = self._histogram(table.LOOP_LAG)
+        self._tenants_file_ok = self._gauge(table.TENANTS_FILE_OK)
+        self._tenants = self._gauge(table.TENANTS)
+        self._parked = self._gauges(table.PARKED)
+        self._takeovers = self._counter(table.TAKEOVERS)
+        self._tell_build()
+
+    def requested(self, type_: str | None) -> None:
+        """A record was taken; a type that is not ours, or none, counts as `other`."""
+        self._requests.get(type_ or "", self._requests[table.OTHER]).inc()
+
+    def concluded(self, outcome: Outcome, seconds: float) -> None:
+        """An outcome was committed, so many seconds after its request came to Kafka."""
+        self._outcomes[kind_of(outcome)].inc()
+        self._latency.observe(max(0.0, seconds))
+
+    def stage(self, stage: Stage, seconds: float) -> None:
+        """A stage of a conversation took so long."""
+        self._stages[stage].observe(seconds)
+
+    def ticked(self, seconds: float, records: int) -> None:
+        """A transaction that wrote so many records was committed, after so long."""
+        self._ticks.inc()
+        self._tick_seconds.observe(seconds)
+        self._tick_records.observe(records)
+
+    def in_flight(self, requests: int) -> None:
+        self._in_flight.set(requests)
+
+    def lag(self, partition: int, records: int) -> None:
+        self._lag.labels(str(partition)).set(records)
+
+    def assigned(self, partitions: int) -> None:
+        self._assigned.set(partitions)
+
+    def given_back(self, partition: int) -> None:
+        """The partition is another's now, and so is its lag."""
+        with suppress(KeyError):  # it never had any
+            self._lag.remove(str(partition))
+
+    def pool(self, *, opened: int, busy: int, idle: int, waiting: int) -> None:
+        """How the connections stand: all that are open, of these the busy and the idle, and mails that wait for one."""
+        self._connections["busy"].set(busy)
+        self._connections["idle"].set(idle)
+        self._connections["opening"].set(max(0, opened - busy - idle))
+        self._waiting.set(waiting)
+
+    def loop_lag(self, seconds: float) -> None:
+        self._loop_lag.observe(seconds)
+
+    def tenants_file(self, *, ok: bool, tenants: int) -> None:
+        """Whether the newest file is in force, and how many tenants are."""
+        self._tenants_file_ok.set(ok)
+        self._tenants.set(tenants)
+
+    def parked(self, waiting: Mapping[Reason, int]) -> None:
+        """How many requests wait now; for a reason that is not named, none do."""
+        for reason in Reason:
+            self._parked[reason].set(waiting.get(reason, 0))
+
+    def taken_over(self) -> None:
+        self._takeovers.inc()
+
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(metric.name, metric.meaning, _labels(metric), registry=self.registry)
+
+    def _gauge(self, metric: Metric) -> Gauge:
+        return Gauge(metric.name, metric.meaning, _labels(metric), registry=self.registry)
+
+    def _histogram(self, metric: Metric) -> Histogram:
+        return Histogram(metric.name, metric.meaning, _labels(metric), buckets=metric.buckets, registry=self.registry)
+
+    def _counters(self, metric: Metric) -> Mapping[str, Counter]:
+        parent = self._counter(metric)
+        return {value: parent.labels(value) for value in metric.values}
+
+    def _gauges(self, metric: Metric) -> Mapping[str, Gauge]:
+        parent = self._gauge(metric)
+        return {value: parent.labels(value) for value in metric.values}
+
+    def _histograms(self, metric: Metric) -> Mapping[str, Histogram]:
+        parent = self._histogram(metric)
+        return {value: parent.labels(value) for value in metric.values}
+
+    def _tell_build(self) -> None:
+        build = Gauge("consumer_build_info", "What runs here.", ("version", "python"), registry=self.registry)
+        build.labels(own_version(), platform.python_version()).set(1)
+
+
+def own_version() -> str:
+    """The version of the installed package; in a bare checkout there is none."""
+    try:
+        return version("consumer")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _labels(metric: Metric) -> tuple[str, ...]:
+    return (metric.label,) if metric.label else ()

@@ -1,0 +1,277 @@
+"""Every metric: its name, what it says and what to do about it. `docs/metrics.md` is made of this.
+
+Labels come from closed sets, never from a tenant, an address or an error's text. Each of
+their values is there from the start, at 0, so that a rate over it is never "no data";
+only partitions come and go.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias, get_args
+
+from consumer.core.attempt import Stage
+from consumer.core.outcome import (
+    Accepted,
+    Duplicate,
+    Expired,
+    Invalid,
+    Outcome,
+    RateLimited,
+    Rejected,
+    Suppressed,
+    Unknown,
+    Unresolvable,
+)
+from consumer.core.parking import Reason
+
+Kind: TypeAlias = Literal[
+    "accepted",
+    "rejected",
+    "suppressed",
+    "rate-limited",
+    "expired",
+    "duplicate",
+    "conflict",
+    "invalid-json",
+    "invalid-event",
+    "invalid-request",
+    "unknown-tenant",
+    "unresolvable",
+    "unknown",
+]
+
+
+def kind_of(outcome: Outcome) -> Kind:  # noqa: C901, PLR0911  an ending a line
+    """The ending as a label."""
+    match outcome:
+        case Accepted():
+            return "accepted"
+        case Rejected():
+            return "rejected"
+        case Suppressed():
+            return "suppressed"
+        case RateLimited():
+            return "rate-limited"
+        case Expired():
+            return "expired"
+        case Duplicate() | Invalid():
+            return outcome.type
+        case Unresolvable():
+            return "unresolvable"
+        case Unknown():
+            return "unknown"
+
+
+class Form(StrEnum):
+    """What Prometheus calls its type."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A row of the table. `values` are those of the label; empty where they come and go."""
+
+    name: str
+    form: Form
+    unit: str
+    meaning: str
+    to_do: str
+    label: str | None = None
+    values: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+KNOWN_TYPES = ("email.send-email.v1", "email.send-test-email.v1", "email.validate-credentials.v1")
+OTHER = "other"
+CONNECTIONS = ("busy", "idle", "opening")
+
+_STAGES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600)
+_WAITS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21_600, 86_400)
+_TICKS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LAGS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_SIZES = (1, 5, 10, 50, 100, 500, 1000)
+
+REQUESTS = Metric(
+    "consumer_requests_total",
+    Form.COUNTER,
+    "requests",
+    "Records taken from the request topic, by event type; what could not be decoded is `other`.",
+    "None for long while producers send: look at readiness and assignment.",
+    label="type",
+    values=(*KNOWN_TYPES, OTHER),
+)
+OUTCOMES = Metric(
+    "consumer_outcomes_total",
+    Form.COUNTER,
+    "outcomes",
+    "Outcomes published, by ending.",
+    "Many `rejected` or `invalid-*`: read `consumer outcomes --type`. `unknown`: a relay or link dropped after the body;"
+    " ask the relay's log. `unknown-tenant`: look into the tenants file.",
+    label="outcome",
+    values=get_args(Kind),
+)
+STAGES = Metric(
+    "consumer_send_stage_seconds",
+    Form.HISTOGRAM,
+    "seconds",
+    "How long each stage of an SMTP conversation took.",
+    "`connect` to `auth` slow: network or relay. `body` slow: the relay scans or is overloaded; fewer connections help.",
+    label="stage",
+    values=tuple(Stage),
+    buckets=_STAGES,
+)
+LATENCY = Metric(
+    "consumer_request_to_outcome_seconds",
+    Form.HISTOGRAM,
+    "seconds",
+    "From the request's time in Kafka to its outcome, waiting for windows and retries included.",
+    "Rising together with lag: too little room or too few connections. Rising alone: see what is parked, and why.",
+    buckets=_WAITS,
+)
+IN_FLIGHT = Metric(
+    "consumer_in_flight",
+    Form.GAUGE,
+    "requests",
+    "Requests under way in this process.",
+    "At CONSUMER_WORK__IN_FLIGHT for long: relays are the limit, or that setting.",
+)
+LAG = Metric(
+    "consumer_lag_records",
+    Form.GAUGE,
+    "records",
+    "Records of a partition of ours that are not taken yet.",
+    "Growing: more processes (at most one a partition), more connections, or a slower producer.",
+    label="partition",
+)
+ASSIGNED = Metric(
+    "consumer_assigned_partitions",
+    Form.GAUGE,
+    "partitions",
+    "Partitions that this process has taken over and works on.",
+    "0 for long: more processes than partitions, or Kafka is away (see /readyz).",
+)
+TICKS = Metric(
+    "consumer_ticks_total",
+    Form.COUNTER,
+    "transactions",
+    "Transactions committed.",
+    "None while requests come: the broker is away or fences us; see the log.",
+)
+TICK_SECONDS = Metric(
+    "consumer_tick_seconds",
+    Form.HISTOGRAM,
+    "seconds",
+    "How long a transaction took.",
+    "Near CONSUMER_WORK__GRANT_LIFETIME: leave to send runs out before it is used; the brokers are slow.",
+    buckets=_TICKS,
+)
+TICK_RECORDS = Metric(
+    "consumer_tick_records",
+    Form.HISTOGRAM,
+    "records",
+    "Records that a transaction wrote.",
+    "Small ones at high load cost throughput; it is normal when little is going on.",
+    buckets=_SIZES,
+)
+CONNECTIONS_OPEN = Metric(
+    "consumer_pool_connections",
+    Form.GAUGE,
+    "connections",
+    "Connections to relays, by what they do.",
+    "All busy for long: raise CONSUMER_SMTP__CONNECTIONS_PER_RELAY where the relay allows it.",
+    label="state",
+    values=CONNECTIONS,
+)
+WAITING = Metric(
+    "consumer_pool_waiting",
+    Form.GAUGE,
+    "mails",
+    "Mails that wait for a connection.",
+    "High for long: as for busy connections.",
+)
+LOOP_LAG = Metric(
+    "consumer_event_loop_lag_seconds",
+    Form.HISTOGRAM,
+    "seconds",
+    "By how much the event loop came too late, four times a second.",
+    "Above a third of CONSUMER_KAFKA__SESSION_TIMEOUT partitions get lost: something blocks, or the CPU is throttled.",
+    buckets=_LAGS,
+)
+TENANTS_FILE_OK = Metric(
+    "consumer_tenants_file_ok",
+    Form.GAUGE,
+    "1 or 0",
+    "Whether the newest tenants file is the one in force.",
+    "0: the newest is broken and the one before is in force; the log names each place, and so does `consumer check`.",
+)
+TENANTS = Metric(
+    "consumer_tenants",
+    Form.GAUGE,
+    "tenants",
+    "Tenants in force.",
+    "A sudden drop: somebody has deployed a shorter file.",
+)
+PARKED = Metric(
+    "consumer_parked",
+    Form.GAUGE,
+    "requests",
+    "Requests that wait in partitions of ours, by why.",
+    "`window`: the tenant's limit. `retry`: its relay. `*-unavailable`: that dependency is down.",
+    label="reason",
+    values=tuple(Reason),
+)
+TAKEOVERS = Metric(
+    "consumer_takeovers_total",
+    Form.COUNTER,
+    "takeovers",
+    "Partitions taken over.",
+    "Rising all the time: members come and go, or two processes share a CONSUMER_KAFKA__GROUP_INSTANCE_ID.",
+)
+
+TABLE: tuple[Metric, ...] = (
+    REQUESTS,
+    OUTCOMES,
+    STAGES,
+    LATENCY,
+    IN_FLIGHT,
+    LAG,
+    ASSIGNED,
+    TICKS,
+    TICK_SECONDS,
+    TICK_RECORDS,
+    CONNECTIONS_OPEN,
+    WAITING,
+    LOOP_LAG,
+    TENANTS_FILE_OK,
+    TENANTS,
+    PARKED,
+    TAKEOVERS,
+)
+
+_HEAD = """# Metrics
+
+Served at `/metrics`. Besides these: `consumer_build_info{version, python}`, always 1, and prometheus-client's
+`process_*` (memory, CPU, open files). Labels come from closed sets and are there from the start, at 0.
+
+This page is made from the code: `consumer reference metrics > docs/metrics.md`.
+
+| metric | type | unit | labels | what it says | what to do |
+|---|---|---|---|---|---|
+"""
+
+
+def reference() -> str:
+    """docs/metrics.md."""
+    return _HEAD + "".join(_rows())
+
+
+def _rows() -> Iterator[str]:
+    for metric in TABLE:
+        values = ", ".join(f"`{value}`" for value in metric.values)
+        labels = f"`{metric.label}`{': ' if values else ''}{values}" if metric.label else ""
+        cells = (f"`{metric.name}`", metric.form, metric.unit, labels, metric.meaning, metric.to_do)
+        yield f"| {' | '.join(cells)} |\n"
