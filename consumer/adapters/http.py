@@ -1,0 +1,77 @@
+"""Health and metrics over HTTP.
+
+/healthz says that the loop turns, /readyz that there is work this process can do, with
+what is missing by name. One tenant's relay never turns readiness off: it is not asked.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import orjson
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.aiohttp import make_aiohttp_handler
+
+Checks: TypeAlias = Callable[[], Mapping[str, bool]]
+"""What must hold for this process to be ready, by name."""
+
+_SHUTDOWN = 2.0
+
+
+class CannotListenError(Exception):
+    """The address cannot be had; the text is one line for the operator."""
+
+
+@asynccontextmanager
+async def serve(host: str, port: int, *, ready: Checks, registry: CollectorRegistry) -> AsyncGenerator[int]:
+    """Serves until it is left; hands out the port that is really listened on."""
+    runner = web.AppRunner(
+        _application(ready, registry), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN
+    )
+    await runner.setup()
+    try:
+        yield await _listen(runner, host, port)
+    finally:
+        await runner.cleanup()
+
+
+def _application(ready: Checks, registry: CollectorRegistry) -> web.Application:
+    async def readyz(_: web.Request) -> web.Response:
+        return _readiness(ready())
+
+    application = web.Application()
+    application.on_response_prepare.append(_keep_our_versions_to_ourselves)
+    application.router.add_get("/healthz", _ok)
+    application.router.add_get("/readyz", readyz)
+    application.router.add_get("/api/v1/solution/health", _ok)
+    application.router.add_get("/metrics", make_aiohttp_handler(registry))
+    return application
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise CannotListenError(
+            f"cannot listen on {host}:{port} (CONSUMER_HTTP__HOST, CONSUMER_HTTP__PORT): {why}"
+        ) from error
+    bound: int = runner.addresses[0][1]
+    return bound
+
+
+async def _ok(_: web.Request) -> web.Response:
+    return web.Response(text="OK")
+
+
+def _readiness(checks: Mapping[str, bool]) -> web.Response:
+    ready = all(checks.values())
+    body = orjson.dumps({"ready": ready, "checks": dict(checks)})
+    return web.Response(body=body, content_type="application/json", status=200 if ready else 503)
+
+
+async def _keep_our_versions_to_ourselves(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop("Server", None)
+    response.headers["Cache-Control"] = "no-store"
