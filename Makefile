@@ -19,7 +19,11 @@ help: ## list the commands
 .PHONY: install
 install: .venv/.installed ## make .venv with the locked dependencies (every other command does so itself)
 
-.venv/.installed: requirements.lock pyproject.toml
+.venv/.installed: .venv/.locked pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.locked: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is not (or is missing). Say which: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' || { \
@@ -27,7 +31,6 @@ install: .venv/.installed ## make .venv with the locked dependencies (every othe
 	@echo "Installing the locked dependencies into .venv ..." >&2
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 ## Seeing it work

@@ -36,7 +36,7 @@ _STOP_WITHIN = 20.0
 _PORTS = range(20_000, 32_000)
 _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)  # length, api key, version, correlation id, no client id
 
-__all__ = ["Broker", "Cluster", "NoKafkaError", "kafka"]
+__all__ = ["Broker", "Cluster", "NoKafkaError", "kafka", "prepare"]
 
 Settings = Mapping[str, str]
 """Lines of a server.properties, on top of ours."""
@@ -162,6 +162,11 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def prepare() -> None:
+    """Have everything here that a start needs: downloads take longer than a test may."""
+    find_runtime()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -67,8 +68,9 @@ class Runtime(Protocol):
         ...
 
 
+@cache
 def find_runtime() -> Runtime:
-    """Docker where an engine answers and has or gets the image, otherwise the jars."""
+    """Docker where an engine answers and has or gets the image, otherwise the jars. The first call may download."""
     reasons: list[str] = []
     for find in (_find_docker, _find_jars):
         try:

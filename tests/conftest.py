@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from devtools.broker import NoKafkaError, kafka
+from devtools.broker import NoKafkaError, kafka, prepare
 
 Topics = Callable[..., Awaitable[str]]
 """`await topics("requests", partitions=3)` makes a topic that no other test knows, and answers its name."""
@@ -16,11 +16,8 @@ Topics = Callable[..., Awaitable[str]]
 @pytest.fixture(scope="session")
 def broker() -> Iterator[str]:
     """The bootstrap address of a real Kafka, started when the first test asks for it."""
-    try:
-        with kafka() as bootstrap:
-            yield bootstrap
-    except NoKafkaError as error:
-        pytest.exit(str(error), returncode=3)
+    with kafka() as bootstrap:
+        yield bootstrap
 
 
 @pytest.fixture
@@ -49,7 +46,17 @@ async def topics(admin: AIOKafkaAdminClient) -> AsyncIterator[Topics]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever uses the broker is marked so; the marker need not be written."""
+    """Whoever uses the broker is marked so; only a test that starts one of its own has to say it."""
     for item in items:
         if "broker" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.broker)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Download what the selected tests will start before the first test's time begins to run."""
+    if session.config.option.collectonly or not any(item.get_closest_marker("broker") for item in session.items):
+        return
+    try:
+        prepare()
+    except NoKafkaError as error:
+        pytest.exit(str(error), returncode=3)

@@ -20,6 +20,8 @@ from tests.conftest import Topics
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.broker
+
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Broker]:
