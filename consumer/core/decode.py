@@ -26,6 +26,7 @@ MAX_RECIPIENTS = 1000
 MAX_ERRORS = 10
 MAX_ERROR = 200
 _MAX_GUESS = 64
+_MAX_SEEN = 4 * MAX_ERRORS
 _WORDS = {
     "maxItems": "at most {} items",
     "maxProperties": "at most {} fields",
@@ -53,8 +54,9 @@ class Decoder:
         if isinstance(event, Refused):
             return event
 
-        if not self._validator.is_valid(event.data):
-            return _refused(event, self._errors(event.data))
+        errors = self._errors(event.data)
+        if errors:
+            return _refused(event, errors)
         try:
             email = SendEmail.model_validate(event.data)
         except ValidationError:  # only if schema and model differ, and tests prove that they do not
@@ -65,8 +67,15 @@ class Decoder:
         return _request(record, event, email)
 
     def _errors(self, data: object) -> tuple[str, ...]:
-        found = islice(self._validator.iter_errors(data), MAX_ERRORS)
-        return tuple(dict.fromkeys(self._error(error)[:MAX_ERROR] for error in found))
+        """What breaks the schema; the same place and rule are told once."""
+        try:
+            if self._validator.is_valid(data):
+                return ()
+            found = islice(self._validator.iter_errors(data), _MAX_SEEN)
+            told = dict.fromkeys(self._error(error)[:MAX_ERROR] for error in found)
+        except ValueError:  # jsonschema_rs walks no deeper than 255
+            return ("/: nested too deep",)
+        return tuple(told)[:MAX_ERRORS]
 
     def _error(self, error: jsonschema_rs.ValidationError) -> str:
         place = "/" + "/".join(self._step(step) for step in error.instance_path)

@@ -1,0 +1,206 @@
+"""An outcome as its readers get it: a CloudEvent in binary mode.
+
+The attributes (headers that begin with `ce_`) say what it is about; the headers that begin
+with `x-` are the journal's: whoever takes a partition over restores ids and windows from
+headers alone. The body is `schemas/send-email.outcome.v1.json`.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import orjson
+
+from consumer.core.outcome import (
+    Accepted,
+    Duplicate,
+    Expired,
+    Invalid,
+    Outcome,
+    RateLimited,
+    Refusal,
+    Rejected,
+    Subject,
+    Suppressed,
+    Unknown,
+    Unresolvable,
+)
+from consumer.core.record import Headers
+from consumer.core.timestamp import format_timestamp
+
+KIND_HEADER = "x-kind"
+"""How the request ended, from the closed set of `kind`."""
+SENT_AT_HEADER = "x-sent-at"
+"""When the slots of the windows were taken: seconds since the epoch, joined by commas."""
+DIGEST_HEADER = "x-digest"
+"""The digest of the request, in hexadecimal digits."""
+
+Body: TypeAlias = dict[str, object]
+
+_MAX_RESPONSE = 1000
+_ALL_RESPONSES = 100_000  # with 1,000 recipients of full length an outcome still fits into Kafka's default of 1 MB
+
+
+def outcome_event(
+    subject: Subject,
+    outcome: Outcome,
+    *,
+    source: str,
+    now: float,
+    digest: bytes | None = None,
+    sent_at: tuple[float, ...] = (),
+) -> tuple[Headers, bytes]:
+    """Headers and value of the outcome's record. `source` names group and topic as a URI reference.
+
+    The id comes from the coordinates of the request: written twice, it is the same event.
+    """
+    attributes = _attributes(subject, source) | {"ce_time": format_timestamp(now)}
+    journal = {KIND_HEADER: kind(outcome)}
+    if sent_at:
+        journal[SENT_AT_HEADER] = ",".join(map(repr, sent_at))
+    if digest is not None:
+        journal[DIGEST_HEADER] = digest.hex()
+    headers = tuple((name, value.encode()) for name, value in (attributes | journal).items())
+    return headers, orjson.dumps(_body(outcome))
+
+
+def kind(outcome: Outcome) -> str:  # noqa: C901, PLR0911 - a line for each ending
+    """Its name, from a closed set: for headers and metrics."""
+    match outcome:
+        case Accepted():
+            return "accepted"
+        case Rejected():
+            return "rejected"
+        case Suppressed():
+            return "suppressed"
+        case RateLimited():
+            return "rate-limited"
+        case Expired():
+            return "expired"
+        case Duplicate():
+            return "duplicate"
+        case Invalid():
+            return "invalid"
+        case Unresolvable():
+            return "unresolvable"
+        case Unknown():
+            return "unknown"
+
+
+def _attributes(subject: Subject, source: str) -> dict[str, str]:
+    """Of what is not known there is no attribute (CloudEvents 1.0.2, 3.1: an attribute is not empty)."""
+    attributes = {
+        "content-type": "application/json",
+        "ce_specversion": "1.0",
+        "ce_id": str(subject.origin),
+        "ce_source": f"{source}/{subject.origin.partition}/{subject.origin.offset}",
+        "ce_type": _type(subject.type),
+        "ce_partition": str(subject.at.partition),
+        "ce_offset": str(subject.at.offset),
+        "ce_originpartition": str(subject.origin.partition),
+        "ce_originoffset": str(subject.origin.offset),
+    }
+    known = {
+        "ce_tenant": subject.tenant,
+        "ce_causationid": subject.id,
+        "ce_correlationid": subject.correlation_id,
+        "ce_traceparent": subject.traceparent,
+    }
+    return attributes | {name: value for name, value in known.items() if value is not None}
+
+
+def _type(request: str | None) -> str:
+    """`email.send-email.v1` is answered by `email.send-email.outcome.v1`."""
+    if request is None:
+        return "email.unknown.outcome.v1"
+    name, _, version = request.rpartition(".")
+    return f"{name}.outcome.{version}"
+
+
+def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911 - a case for each ending
+    match outcome:
+        case Accepted():
+            return _accepted(outcome)
+        case Rejected():
+            return _rejected(outcome)
+        case Suppressed(recipients):
+            text = "All recipients are blocked: too many bounces or complaints."
+            return _failed(429, "blocked", text, {"accepted": [], "rejected": recipients})
+        case RateLimited(retry_after):
+            seconds = math.ceil(max(retry_after, 0))
+            text = f"The tenant's limit is reached; there is room again in {seconds} s."
+            return _failed(429, "rate-limited", text, {"retryAfter": seconds})
+        case Expired():
+            return _expired(outcome)
+        case Duplicate():
+            return _duplicate(outcome)
+        case Invalid(type, errors):
+            return _failed(404 if type == "unknown-tenant" else 400, type, _listed(errors), {"errors": errors})
+        case Unresolvable(type, errors, too_large):
+            return _failed(413 if too_large else 424, type, _listed(errors), {"errors": errors})
+        case Unknown(reason, message_id, at):
+            text = "The relay may or may not have the mail, and nobody can find out."
+            more: Body = {"reason": reason, "messageId": message_id, "sentAt": format_timestamp(at)}
+            return _failed(504, "unknown", text, more)
+
+
+def _accepted(outcome: Accepted) -> Body:
+    refused = tuple(refusal.recipient for refusal in outcome.rejected)
+    everybody = (*outcome.accepted, *refused)
+    return {
+        "status": 204,
+        "message": f"The relay accepted the mail for {len(outcome.accepted)} of {len(everybody)} recipients.",
+        "accepted": outcome.accepted,
+        **_refusals(outcome.rejected),
+        "envelope": {"from": outcome.sender, "to": everybody},
+        "response": _legible(outcome.response, _MAX_RESPONSE),
+        "messageId": outcome.message_id,
+        "sentAt": format_timestamp(outcome.at),
+    }
+
+
+def _rejected(outcome: Rejected) -> Body:
+    response = _legible(str(outcome.reply), _MAX_RESPONSE)
+    more: Body = {"accepted": [], **_refusals(outcome.rejected), "response": response}
+    if outcome.message_id is not None:
+        more["messageId"] = outcome.message_id
+    return _failed(422, "rejected", f"The relay refused the mail for good: {response}", more)
+
+
+def _expired(outcome: Expired) -> Body:
+    text = f"No relay took the mail in time; the last reason was: {outcome.last_reason}"
+    more: Body = {"reason": outcome.last_reason, "attempts": outcome.attempts, "accepted": []}
+    return _failed(408, "expired", _legible(text, _MAX_RESPONSE), more | _refusals(outcome.rejected))
+
+
+def _duplicate(outcome: Duplicate) -> Body:
+    same = outcome.type == "duplicate"
+    text = "This request was taken before." if same else "Another request was taken before under this id."
+    return _failed(409, outcome.type, text, {"original": outcome.original._asdict()})
+
+
+def _failed(status: int, type_: str, error: str, more: Mapping[str, object]) -> Body:
+    return {"status": status, "type": type_, "error": error, "message": error, **more}
+
+
+def _listed(errors: tuple[str, ...]) -> str:
+    return "; ".join(errors)
+
+
+def _refusals(refusals: tuple[Refusal, ...]) -> Body:
+    room = min(_MAX_RESPONSE, _ALL_RESPONSES // max(len(refusals), 1))
+    return {
+        "rejected": [refusal.recipient for refusal in refusals],
+        "rejectedErrors": [_refusal(refusal, room) for refusal in refusals],
+    }
+
+
+def _refusal(refusal: Refusal, room: int) -> Body:
+    reply = refusal.reply
+    enhanced = {} if reply.enhanced is None else {"enhancedCode": reply.enhanced}
+    return {"recipient": refusal.recipient, "code": reply.code, **enhanced, "response": _legible(str(reply), room)}
+
+
+def _legible(text: str, room: int) -> str:
+    """What a relay said need not be UTF-8, nor short."""
+    return text[:room].encode("utf-8", "replace").decode()
