@@ -22,10 +22,11 @@ class GoneError(Exception):
 
 @dataclass(slots=True)
 class Log:
-    """What came over one connection: each command line, and whether the connection still stands."""
+    """What came over one connection: each command line, and at which place a script took over last, whether it stands."""
 
     lines: list[str] = field(default_factory=list)
     clear: bytes = b""
+    at: str = ""
     open: bool = True
 
     @property
@@ -78,6 +79,7 @@ class Wire:
 
     async def body(self, at_most: int | None) -> bytes:
         """Everything up to the lone dot, unstuffed. Hangs up once `at_most` bytes came."""
+        await self.flush()
         looked = 0
         while (end := self._body_end(looked)) < 0:
             if at_most is not None and len(self._input) >= at_most:
@@ -233,6 +235,7 @@ class Session:
 
     async def _body(self) -> None:
         act = self._relay.playbook.next("body")
+        await self._note(act, "body")
         content = await self._wire.body(act.after if isinstance(act, Drop) else None)
         mail = Taken(message_id(content), self._sender or "", tuple(self._recipients), content, time.time())
         self._forget()
@@ -251,11 +254,17 @@ class Session:
     async def _answer(self, usual: str, *places: str) -> bool:
         """Say the usual, or what the script says. True if that was positive."""
         act = self._relay.playbook.next(*places)
+        await self._note(act, places[-1])
         if act is None or isinstance(act, Behave):
             await self._pause(act.delay if act else 0.0)
             self._wire.reply(f"{usual}\r\n".encode())
             return usual[0] in "23"
         return await self._perform(act)
+
+    async def _note(self, act: Act | None, place: str) -> None:
+        if act is not None:
+            self._wire.log.at = place
+            await self._relay.tell()
 
     async def _perform(self, act: Act) -> bool:
         match act:

@@ -78,7 +78,7 @@ class Dialer:
         except EndedError as ended:
             return ended.ending
 
-    async def _dial(self, relay: Relay) -> Connection:
+    async def _dial(self, relay: Relay) -> Connection | NotSent:
         tls = await self._tls(relay)
         sock = await self._connect(relay)
         smtp = SMTP(
@@ -89,8 +89,22 @@ class Dialer:
             start_tls=False,
             tls_context=tls,
         )
+        async with asyncio.TaskGroup() as tasks:
+            introduction = tasks.create_task(self._introduced(smtp, relay, sock))
+            try:
+                await asyncio.wait({introduction})
+            except asyncio.CancelledError:
+                # wait_for of Python 3.11, on which aiosmtplib waits, may swallow it: without a socket it ends all the same.
+                _hang_up(smtp, sock)
+                raise
+        return introduction.result()
+
+    async def _introduced(self, smtp: SMTP, relay: Relay, sock: socket.socket) -> Connection | NotSent:
         try:
             return await self._introduce(smtp, relay)
+        except EndedError as ended:
+            _hang_up(smtp, sock)
+            return ended.ending
         except BaseException:
             _hang_up(smtp, sock)
             raise

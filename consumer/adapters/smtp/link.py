@@ -82,6 +82,8 @@ class Link(asyncio.Protocol):
         self._check()
         self._transport.write(octets)
         if not self._paused:
+            # A turn of the loop: others send too, and the relay may have something to say.
+            await asyncio.sleep(0)
             return
         self._writer = writer = self._loop.create_future()
         clock = self._loop.call_later(within, self.fail, Reason.TIMEOUT)
@@ -147,6 +149,9 @@ class Link(asyncio.Protocol):
             self._writer.set_result(None)
 
     def _check(self) -> None:
+        if not self._lost and self._transport.is_closing():
+            # A write failed; asyncio tells in the next turn, and until then swallows what is written.
+            self.fail(Reason.CONNECTION_LOST)
         if self._lost:
             raise LinkError(self._lost.reason, self._lost.reply)
 
