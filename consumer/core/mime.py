@@ -11,7 +11,7 @@ from binascii import b2a_base64, b2a_qp
 from collections.abc import Iterator
 
 LINE = 76  # RFC 2047, 2 and RFC 2045, 6.7 and 6.8; the plain rest may be longer (RFC 5322, 2.1.1)
-_LONGEST = 990  # of a 7bit body line
+_LONGEST = 992  # line of a 7bit body, with its CRLF
 _WORD = 75  # of an encoded word (RFC 2047, 2)
 _AROUND = len("=?utf-8?q??=")
 _PIECE = LINE - len(" filename*99*=;")
@@ -20,8 +20,9 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PLAIN = re.compile(r"(?:[!-~]{1,900}(?: [!-~]{1,900})*)?")
 _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]{1,60}(?: [\w!#$%&'*+/=?^`{|}~-]{1,60})*", re.ASCII)  # RFC 5322, 3.2.3
 _FILENAME = re.compile(r"[\w!#$&+,.@^`{}~()-]+(?: [\w!#$&+,.@^`{}~()-]+)*", re.ASCII)
-_TYPE = r"[\w!#$%&'*+.^`{|}~-]+"  # RFC 2045, 5.1
-_MEDIA_TYPE = re.compile(rf"({_TYPE}/{_TYPE})((?: *; *{_TYPE}=(?:{_TYPE}|\"[ !#-\[\]-~]*\"))*)", re.ASCII)
+_TOKEN = r"[\w!#$%&'*+.^`{|}~-]+"  # noqa: S105 (RFC 2045, 5.1)
+_PARAMETER = rf" *; *{_TOKEN}=(?:{_TOKEN}|\"[ !#-\[\]-~]*\")"
+_MEDIA_TYPE = re.compile(rf"({_TOKEN}/{_TOKEN})((?:{_PARAMETER})*)(?= *(?:;|$))", re.ASCII)
 
 _ALPHANUMERIC = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _Q_SAFE = _ALPHANUMERIC + b" !*+-/"  # RFC 2047, 5 (3): safe in a display name too
@@ -52,8 +53,10 @@ def header(name: str, value: str) -> str:
 
 
 def phrase(name: str, room: int) -> str:
-    """A display name (RFC 5322, 3.4), as plain as it can be."""
+    """A display name (RFC 5322, 3.4), as plain as it can be; nothing for one that does not show."""
     name = " ".join(filter(None, clean(name).split(" "))).strip()
+    if not name:
+        return ""
     if "=?" in name or len(name) > room or not _PLAIN.fullmatch(name):
         return encoded_words(name, room)
     if _ATOMS.fullmatch(name):
@@ -134,8 +137,8 @@ def base64(content: bytes) -> bytes:
 
 
 def media_type(content_type: str) -> str:
-    """The type as given if it is one; parts that must not be encoded (RFC 2045, 6.4), and nonsense, are octets."""
-    found = _MEDIA_TYPE.fullmatch(content_type.strip(" ")[:300])
+    """The type with what is sound of its parameters; what must not be encoded (RFC 2045, 6.4), and nonsense, is octets."""
+    found = _MEDIA_TYPE.match(content_type.strip(" ")[:300])
     if found is None or found[1].lower().startswith(("multipart/", "message/")):
         return "application/octet-stream"
     return found[1] if "name" in found[2].lower() else found[0]

@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass
 from email import message_from_bytes, message_from_string
 from email.errors import NonASCIILocalPartDefect
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
+from email.utils import parseaddr
 from itertools import chain
 from typing import cast
 
@@ -112,7 +114,7 @@ MANY = settings(FEW, max_examples=100_000)
 class Read:
     """What a reader gets to see of a mail. `parts` are (content, type, file name, cid), in order."""
 
-    sender: tuple[str, str]
+    sender: tuple[str, ...]
     to: list[str]
     cc: list[str]
     reply_to: list[str]
@@ -167,10 +169,10 @@ def by_stdlib(content: bytes) -> Read:
     assert not any(part.defects for part in message.walk())
     texts = [part for part in found if part.get_content_disposition() is None]
     return Read(
-        sender=stdlib_addresses(message, "From")[0],
-        to=[address for _, address in stdlib_addresses(message, "To")],
-        cc=[address for _, address in stdlib_addresses(message, "Cc")],
-        reply_to=[address for _, address in stdlib_addresses(message, "Reply-To")],
+        sender=(stdlib_name(content), *stdlib_addresses(message, "From")),
+        to=stdlib_addresses(message, "To"),
+        cc=stdlib_addresses(message, "Cc"),
+        reply_to=stdlib_addresses(message, "Reply-To"),
         subject=str(message["Subject"]),
         custom={name: [str(value) for value in message.get_all(name, [])] for name in custom_names(message.keys())},
         text=stdlib_text(texts, "text/plain"),
@@ -183,11 +185,17 @@ def custom_names(names: list[str]) -> list[str]:
     return [name for name in names if header_allowed(name)]
 
 
-def stdlib_addresses(message: EmailMessage, name: str) -> list[tuple[str, str]]:
+def stdlib_name(content: bytes) -> str:
+    """By its older half: the newer one puts a space between two encoded words of a name (python/cpython#128110)."""
+    shown, _ = parseaddr(message_from_string(content.decode())["From"])
+    return str(make_header(decode_header(shown)))
+
+
+def stdlib_addresses(message: EmailMessage, name: str) -> list[str]:
     if name not in message:
         return []
     assert not [defect for defect in message[name].defects if not isinstance(defect, NonASCIILocalPartDefect)]
-    return [(address.display_name, address.addr_spec) for address in message[name].addresses]
+    return [address.addr_spec for address in message[name].addresses]
 
 
 def stdlib_text(parts: list[EmailMessage], kind: str) -> str | None:
@@ -200,7 +208,8 @@ def stdlib_text(parts: list[EmailMessage], kind: str) -> str | None:
 def stdlib_part(part: EmailMessage) -> tuple[bytes, str, str, str | None]:
     cid = part["Content-ID"]
     content = cast("bytes", part.get_payload(decode=True))
-    return content, part.get_content_type(), part.get_filename(""), cid and str(cid).strip("<>")
+    filename = part["Content-Disposition"].params.get("filename", "")  # get_filename() takes off angle brackets
+    return content, part.get_content_type(), filename, cid and str(cid).strip("<>")
 
 
 def by_mailparse(content: bytes) -> Read:
