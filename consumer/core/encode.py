@@ -31,7 +31,7 @@ from consumer.core.timestamp import format_timestamp
 KIND_HEADER = "x-kind"
 """How the request ended, from the closed set of `kind`."""
 SENT_AT_HEADER = "x-sent-at"
-"""When the slots of the windows were taken: seconds since the epoch, joined by commas."""
+"""When a relay took a body, and for how many recipients: `seconds since the epoch:recipients`, joined by commas."""
 DIGEST_HEADER = "x-digest"
 """The digest of the request, in hexadecimal digits."""
 
@@ -48,7 +48,7 @@ def outcome_event(
     source: str,
     now: float,
     digest: bytes | None = None,
-    sent_at: tuple[float, ...] = (),
+    sent: tuple[tuple[float, int], ...] = (),
 ) -> tuple[Headers, bytes]:
     """Headers and value of the outcome's record. `source` names group and topic as a URI reference.
 
@@ -56,8 +56,8 @@ def outcome_event(
     """
     attributes = _attributes(subject, source) | {"ce_time": format_timestamp(now)}
     journal = {KIND_HEADER: kind(outcome)}
-    if sent_at:
-        journal[SENT_AT_HEADER] = ",".join(map(repr, sent_at))
+    if sent:
+        journal[SENT_AT_HEADER] = ",".join(f"{at!r}:{recipients}" for at, recipients in sent)
     if digest is not None:
         journal[DIGEST_HEADER] = digest.hex()
     headers = tuple((name, value.encode()) for name, value in (attributes | journal).items())

@@ -227,7 +227,7 @@ def test_each_ending_has_its_body_and_keeps_the_schema(name: str, outcome: Outco
 
 def test_the_headers_are_attributes_and_the_journal() -> None:
     headers, _ = outcome_event(
-        SUBJECT, RateLimited(1), source="/group/email.requests", now=NOW, digest=b"\x01" * 16, sent_at=(AT, NOW)
+        SUBJECT, RateLimited(1), source="/group/email.requests", now=NOW, digest=b"\x01" * 16, sent=((AT, 1), (NOW, 2))
     )
     assert dict(headers) == {
         "content-type": b"application/json",
@@ -245,7 +245,7 @@ def test_the_headers_are_attributes_and_the_journal() -> None:
         "ce_correlationid": b"c-1",
         "ce_traceparent": b"00-11111111111111111111111111111111-2222222222222222-01",
         "x-kind": b"rate-limited",
-        "x-sent-at": b"1700000000.25,1700000001.0",
+        "x-sent-at": b"1700000000.25:1,1700000001.0:2",
         "x-digest": b"01" * 16,
     }
 
