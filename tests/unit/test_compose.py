@@ -88,6 +88,13 @@ def test_a_mail_is_made_like_its_golden_file(golden: str, letter: Letter) -> Non
     assert composed(letter) == (GOLDEN / golden).read_text("utf-8")
 
 
+def test_html_alone_is_a_mail_of_one_part() -> None:
+    letter = replace(PLAIN, text=None, html="<p>World</p>")
+    assert composed(letter).endswith(
+        "\nContent-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: 7bit\n\n<p>World</p>\n"
+    )
+
+
 def test_bcc_is_no_part_of_a_letter() -> None:
     assert "bcc" not in {name.lower() for name in (field.name for field in fields(Letter))}
 
@@ -189,6 +196,7 @@ def test_headers_that_are_ours_or_none_cannot_be_set(name: str) -> None:
         pytest.param("a\rb\nc\r\nd", "7bit", "a\nb\nc\nd\n", id="any line end becomes CRLF"),
         pytest.param("", "7bit", "", id="empty"),
         pytest.param("x" * 990, "7bit", "x" * 990 + "\n", id="the longest line"),
+        pytest.param("short\n" * 400, "7bit", "short\n" * 400, id="many lines"),
         pytest.param("x" * 991, "quoted-printable", ("x" * 75 + "=\n") * 13 + "x" * 16 + "\n", id="a longer line"),
         pytest.param(
             "Käse und Wurst am Montag", "quoted-printable", "K=C3=A4se und Wurst am Montag\n", id="mostly ASCII"
