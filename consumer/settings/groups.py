@@ -141,12 +141,6 @@ class Smtp(_Group):
     body_timeout: Duration = _seconds(600)
     """For the reply to the body (RFC 5321, 4.5.3.2.6: ten minutes; a shorter wait makes second copies)."""
 
-    @property
-    def plaintext(self) -> bool | frozenset[str]:
-        """Where mail may go without TLS: anywhere, nowhere, or to these hosts."""
-        allowed = self.allow_plaintext
-        return allowed if isinstance(allowed, bool) else frozenset(allowed)
-
 
 class NetworkGuard(_Group):
     allow: Networks = ()

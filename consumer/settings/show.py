@@ -54,8 +54,8 @@ def _plain(value: object) -> object:
         return "***"
     if isinstance(value, timedelta):
         return _duration(value)
-    if isinstance(value, tuple):
-        return [str(item) for item in cast("tuple[object, ...]", value)]
+    if isinstance(value, tuple | frozenset):
+        return sorted(str(item) for item in cast("tuple[object, ...]", value))
     return value if value is None or isinstance(value, bool | int) else str(value)
 
 

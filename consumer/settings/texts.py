@@ -109,7 +109,7 @@ def readable(path: Path) -> Path:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Host = Annotated[str, AfterValidator(_host)]
-Hosts = Annotated[bool | tuple[Host, ...], BeforeValidator(_flag_or_items)]
+Hosts = Annotated[bool | frozenset[Host], BeforeValidator(_flag_or_items)]
 Networks = Annotated[tuple[Annotated[Network | str, BeforeValidator(_network)], ...], BeforeValidator(_items)]
 Name = Annotated[str, Field(min_length=1, max_length=249)]
 ReadableFile = Annotated[Path, AfterValidator(readable)]

@@ -140,7 +140,7 @@ def test_what_is_no_list_of_networks_is_refused(text: str) -> None:
     ],
 )
 def test_plain_text_is_only_for_hosts_that_are_named(text: str, hosts: object) -> None:
-    assert settings(CONSUMER_SMTP__ALLOW_PLAINTEXT=text).smtp.plaintext == hosts
+    assert settings(CONSUMER_SMTP__ALLOW_PLAINTEXT=text).smtp.allow_plaintext == hosts
 
 
 def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
