@@ -14,7 +14,8 @@ from typing import Self
 
 from devtools.certificates import Certificates, write_certificates
 from devtools.relay_script import Folder, Journal, Keeper, Manner, Playbook, Script, Taken
-from devtools.relay_session import GoneError, Log, Session, Wire
+from devtools.relay_session import Session
+from devtools.relay_wire import GoneError, Log, Wire
 
 _LEFT = (ConnectionError, ssl.SSLError, TimeoutError)
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from consumer.adapters.clock import SystemClock
 from consumer.adapters.smtp import PoolLimits, SmtpOptions, SmtpTransport, Timeouts
@@ -63,10 +62,10 @@ class Post:
     name: Relay
     stages: list[Stage] = field(default_factory=list)
 
-    async def send(self, number: int = 1, *, by: Relay | None = None, **fields: Any) -> Attempt:
-        """Send one mail within ten seconds."""
+    async def send(self, what: int | Mail = 1, *, by: Relay | None = None) -> Attempt:
+        """Send one mail (or one of this number) within ten seconds."""
         async with asyncio.timeout(10):
-            return await self.transport.send(mail(number, **fields), by or self.name, granted)
+            return await self.transport.send(mail(what) if isinstance(what, int) else what, by or self.name, granted)
 
     def lines(self, verb: str) -> list[str]:
         """All command lines of this verb that the relay got, over all connections."""

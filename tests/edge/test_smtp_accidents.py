@@ -10,7 +10,7 @@ from consumer.core.attempt import Answered, InDoubt, Lapsed, NotSent, Stage
 from consumer.core.reply import Reply
 from consumer.core.tenant import Relay, Scheme
 from devtools.certificates import Certificates, write_certificates
-from devtools.relay_script import Behave, Drop, Hang, Manner, Say
+from devtools.relay_script import Behave, Drop, Hang, Manner, Say, Script
 from tests.edge.post import CLOCK, PATIENT, PIPELINED, STAGES, granted, hasty, mail, not_granted, options, posting
 
 MODES = pytest.mark.parametrize(
@@ -47,7 +47,7 @@ async def test_a_second_reply_to_the_body_is_not_the_next_mails() -> None:
 
 
 @MODES
-async def test_one_reply_too_many_in_a_conversation_sends_nothing(extensions) -> None:
+async def test_one_reply_too_many_in_a_conversation_sends_nothing(extensions: tuple[str, ...]) -> None:
     script = {"mail": (Say("250 2.1.0 ok\r\n250 2.1.0 ok again"),)}
     async with posting(script, extensions=extensions) as post:
         assert isinstance(await post.send(), NotSent)
@@ -64,7 +64,7 @@ async def test_a_stripped_starttls_sends_no_auth_byte() -> None:
         assert post.relay.sessions[0].clear == b"EHLO [127.0.0.1]\r\n"
 
 
-async def test_what_was_injected_before_tls_is_not_read_after_it(certificates) -> None:
+async def test_what_was_injected_before_tls_is_not_read_after_it(certificates: Certificates) -> None:
     manner = Manner("smtp", users={"ann": "secret"})
     script = {"starttls": (Say("220 go ahead\r\n250-injected\r\n250 AUTH LOGIN"),)}
     async with posting(
@@ -105,14 +105,14 @@ async def test_login_is_chosen_where_plain_is_not_offered() -> None:
 
 @MODES
 @pytest.mark.parametrize("place", ["greeting", "ehlo", "mail", "rcpt", "data", "body"])
-async def test_a_cancelled_send_never_answers_the_next_mail(place, extensions) -> None:
+async def test_a_cancelled_send_never_answers_the_next_mail(place: str, extensions: tuple[str, ...]) -> None:
     async with posting({place: (Hang(),)}, extensions=extensions) as post:
         async with asyncio.TaskGroup() as tasks:
             cancelled = tasks.create_task(post.send(1))
             await post.relay.until(lambda: bool(post.relay.sessions) and post.relay.sessions[0].at == place)
             cancelled.cancel()
 
-        second = await post.send(2, to=("bob@example.com",))
+        second = await post.send(mail(2, to=("bob@example.com",)))
 
         assert isinstance(second, Answered)
         assert [(taken.message_id, taken.recipients) for taken in post.relay.taken] == [
@@ -123,10 +123,10 @@ async def test_a_cancelled_send_never_answers_the_next_mail(place, extensions) -
 
 @MODES
 @pytest.mark.parametrize("refusal", ["data", "rcpt"])
-async def test_no_mail_goes_out_under_the_previous_sender(refusal, extensions) -> None:
+async def test_no_mail_goes_out_under_the_previous_sender(refusal: str, extensions: tuple[str, ...]) -> None:
     async with posting({refusal: (Say("450 4.2.0 later"),)}, extensions=extensions) as post:
-        await post.send(1, sender="first@acme.example")
-        await post.send(2, sender="second@acme.example")
+        await post.send(mail(1, sender="first@acme.example"))
+        await post.send(mail(2, sender="second@acme.example"))
 
         assert [(taken.message_id, taken.sender) for taken in post.relay.taken] == [
             ("<2@acme.example>", "second@acme.example")
@@ -136,7 +136,7 @@ async def test_no_mail_goes_out_under_the_previous_sender(refusal, extensions) -
 
 
 @pytest.mark.parametrize("refusal", [{"mail": (Say("550 no"),)}, {"rcpt": (Say("550 no"),)}])
-async def test_leave_to_go_ahead_without_an_envelope_gets_not_even_the_dot(refusal) -> None:
+async def test_leave_to_go_ahead_without_an_envelope_gets_not_even_the_dot(refusal: Script) -> None:
     async with posting({**refusal, "data": (Say("354 go ahead"),)}) as post:
         first = await post.send(1)
         second = await post.send(2)
@@ -148,7 +148,7 @@ async def test_leave_to_go_ahead_without_an_envelope_gets_not_even_the_dot(refus
 
 
 @MODES
-async def test_no_reset_after_a_definite_answer(extensions) -> None:
+async def test_no_reset_after_a_definite_answer(extensions: tuple[str, ...]) -> None:
     script = {"body": (Say("550 5.7.1 spam"),), "rset": Hang()}
     async with posting(script, extensions=extensions) as post:
         first = await post.send(1)
@@ -161,7 +161,7 @@ async def test_no_reset_after_a_definite_answer(extensions) -> None:
 
 
 @MODES
-async def test_a_refused_reset_is_no_verdict_on_the_next_mail(extensions) -> None:
+async def test_a_refused_reset_is_no_verdict_on_the_next_mail(extensions: tuple[str, ...]) -> None:
     async with posting({"rcpt": (Say("550 5.1.1 nobody"),), "rset": Say("550 no")}, extensions=extensions) as post:
         await post.send(1)
         second = await post.send(2)
@@ -194,7 +194,7 @@ async def test_a_reply_on_an_idle_connection_closes_it() -> None:
 
 
 @MODES
-async def test_without_leave_nothing_is_handed_over_and_the_connection_lives(extensions) -> None:
+async def test_without_leave_nothing_is_handed_over_and_the_connection_lives(extensions: tuple[str, ...]) -> None:
     async with posting(extensions=extensions) as post:
         assert await post.transport.send(mail(1), post.name, not_granted) == Lapsed()
         assert isinstance(await post.send(2), Answered)
@@ -204,7 +204,7 @@ async def test_without_leave_nothing_is_handed_over_and_the_connection_lives(ext
 
 
 @MODES
-async def test_leave_that_ran_out_while_the_relay_was_slow_sends_no_body(extensions) -> None:
+async def test_leave_that_ran_out_while_the_relay_was_slow_sends_no_body(extensions: tuple[str, ...]) -> None:
     async def soon() -> float | None:
         return CLOCK.elapsed() + 0.1
 

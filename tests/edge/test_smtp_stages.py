@@ -1,6 +1,7 @@
 """Whatever a relay does at whatever stage: the right ending, in bounded time, and the next mail is untouched by it."""
 
 import resource
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
@@ -9,7 +10,7 @@ from consumer.core.attempt import Answered, Attempt, InDoubt, NotSent, Stage
 from consumer.core.reply import Reply
 from consumer.core.tenant import Relay, Scheme
 from devtools.relay_script import GARBAGE, Act, Drop, Endless, Hang, Manner, Say
-from tests.edge.post import PIPELINED, STAGES, Post, hasty, options, posting
+from tests.edge.post import PIPELINED, STAGES, Post, hasty, mail, options, posting
 
 LATER = Reply(450, "later", "4.2.1")
 NEVER = Reply(550, "no", "5.7.1")
@@ -41,7 +42,9 @@ ENVELOPE = [("mail", "mail", Stage.MAIL), ("rcpt", "rcpt", Stage.RCPT), ("data",
 MODES = [pytest.param(STAGES, id="plain"), pytest.param(PIPELINED, id="pipelined")]
 
 
-def posting_to(place: str, act: Act, timeout: str, extensions: tuple[str, ...] = PIPELINED):  # noqa: ANN201
+def posting_to(
+    place: str, act: Act, timeout: str, extensions: tuple[str, ...] = PIPELINED
+) -> AbstractAsyncContextManager[Post]:
     """A relay that does this once, and asks for a password."""
     return posting(
         {place: (act,)},
@@ -61,7 +64,9 @@ async def next_mail_goes_out(post: Post) -> bool:
 
 @pytest.mark.parametrize(("act", "reply"), REFUSALS)
 @pytest.mark.parametrize(("place", "timeout", "stage"), CONNECTING)
-async def test_a_refusal_before_the_envelope_is_the_relays_own_word(place, timeout, stage, act, reply) -> None:
+async def test_a_refusal_before_the_envelope_is_the_relays_own_word(
+    place: str, timeout: str, stage: Stage, act: Act, reply: Reply
+) -> None:
     async with posting_to(place, act, timeout) as post:
         attempt = await post.send()
 
@@ -72,7 +77,9 @@ async def test_a_refusal_before_the_envelope_is_the_relays_own_word(place, timeo
 
 @pytest.mark.parametrize(("act", "reason"), ACCIDENTS)
 @pytest.mark.parametrize(("place", "timeout", "stage"), CONNECTING)
-async def test_an_accident_before_the_envelope_sends_nothing(place, timeout, stage, act, reason) -> None:
+async def test_an_accident_before_the_envelope_sends_nothing(
+    place: str, timeout: str, stage: Stage, act: Act, reason: str
+) -> None:
     async with posting_to(place, act, timeout) as post:
         attempt = await post.send()
 
@@ -89,7 +96,9 @@ async def test_an_accident_before_the_envelope_sends_nothing(place, timeout, sta
 @pytest.mark.parametrize("extensions", MODES)
 @pytest.mark.parametrize(("act", "reason"), ACCIDENTS)
 @pytest.mark.parametrize(("place", "timeout", "stage"), ENVELOPE)
-async def test_an_accident_in_the_envelope_sends_nothing(place, timeout, stage, act, reason, extensions) -> None:
+async def test_an_accident_in_the_envelope_sends_nothing(
+    place: str, timeout: str, stage: Stage, act: Act, reason: str, extensions: tuple[str, ...]
+) -> None:
     async with posting_to(place, act, timeout, extensions) as post:
         attempt = await post.send()
 
@@ -100,7 +109,7 @@ async def test_an_accident_in_the_envelope_sends_nothing(place, timeout, stage, 
 
 @pytest.mark.parametrize("extensions", MODES)
 @pytest.mark.parametrize(("act", "reply"), REFUSALS)
-async def test_a_refused_sender_is_not_sent(act, reply, extensions) -> None:
+async def test_a_refused_sender_is_not_sent(act: Act, reply: Reply, extensions: tuple[str, ...]) -> None:
     async with posting_to("mail", act, "mail", extensions) as post:
         attempt = await post.send()
 
@@ -110,7 +119,9 @@ async def test_a_refused_sender_is_not_sent(act, reply, extensions) -> None:
 
 @pytest.mark.parametrize("extensions", MODES)
 @pytest.mark.parametrize(("act", "reply"), REFUSALS[:2])
-async def test_the_only_recipient_refused_is_an_answer_without_data(act, reply, extensions) -> None:
+async def test_the_only_recipient_refused_is_an_answer_without_data(
+    act: Act, reply: Reply, extensions: tuple[str, ...]
+) -> None:
     async with posting_to("rcpt", act, "rcpt", extensions) as post:
         attempt = await post.send()
 
@@ -120,7 +131,7 @@ async def test_the_only_recipient_refused_is_an_answer_without_data(act, reply, 
 
 
 @pytest.mark.parametrize("extensions", MODES)
-async def test_a_relay_that_leaves_at_a_recipient_has_decided_nothing(extensions) -> None:
+async def test_a_relay_that_leaves_at_a_recipient_has_decided_nothing(extensions: tuple[str, ...]) -> None:
     async with posting_to("rcpt", Say("421 4.3.2 leaving", close=True), "rcpt", extensions) as post:
         assert await post.send() == NotSent(Stage.RCPT, "closing", LEAVING)
         assert await next_mail_goes_out(post)
@@ -129,7 +140,9 @@ async def test_a_relay_that_leaves_at_a_recipient_has_decided_nothing(extensions
 @pytest.mark.parametrize("extensions", MODES)
 @pytest.mark.parametrize(("act", "reply"), REFUSALS)
 @pytest.mark.parametrize(("place", "timeout"), [("data", "data"), ("body", "body")])
-async def test_data_refused_is_an_answer(place, timeout, act, reply, extensions) -> None:
+async def test_data_refused_is_an_answer(
+    place: str, timeout: str, act: Act, reply: Reply, extensions: tuple[str, ...]
+) -> None:
     async with posting_to(place, act, timeout, extensions) as post:
         attempt = await post.send()
 
@@ -141,7 +154,7 @@ async def test_data_refused_is_an_answer(place, timeout, act, reply, extensions)
 
 @pytest.mark.parametrize("extensions", MODES)
 @pytest.mark.parametrize(("act", "reason"), ACCIDENTS)
-async def test_no_answer_to_the_body_is_doubt(act, reason, extensions) -> None:
+async def test_no_answer_to_the_body_is_doubt(act: Act, reason: str, extensions: tuple[str, ...]) -> None:
     async with posting_to("body", act, "body", extensions) as post:
         attempt: Attempt = await post.send()
 
@@ -154,11 +167,11 @@ async def test_no_answer_to_the_body_is_doubt(act, reason, extensions) -> None:
 
 @pytest.mark.parametrize("extensions", MODES)
 @pytest.mark.parametrize("octets", [0, 1, 100_000])
-async def test_a_link_lost_inside_the_body_sent_nothing(octets, extensions) -> None:
+async def test_a_link_lost_inside_the_body_sent_nothing(octets: int, extensions: tuple[str, ...]) -> None:
     body = b"0123456789abcdef\r\n" * 2_000_000  # more than the buffers of both sides hold
     manner = Manner("plain", tuple(offer for offer in extensions if not offer.startswith("SIZE")))
     async with posting({"body": (Drop(after=octets),)}, manner=manner) as post:
-        attempt = await post.send(body=body)
+        attempt = await post.send(mail(body=body))
 
         assert attempt == NotSent(Stage.BODY, "connection-lost")
         assert await next_mail_goes_out(post)
