@@ -160,7 +160,9 @@ def _plain(record: Record, headers: Headers) -> _Unwrapped:
     data = _json(record.value)
     if "tenant" not in headers and isinstance(data, dict) and "specversion" in data:
         data = _Flaw("header content-type: for a structured CloudEvent say application/cloudevents+json")
-    return _Unwrapped(_ASSUMED | {"id": str(record.origin)} | attributes, data, _PLAIN)
+    if "id" not in attributes:
+        attributes["id"] = str(record.origin)
+    return _Unwrapped({**_ASSUMED, **attributes}, data, _PLAIN)
 
 
 def _json(value: bytes | None) -> object:

@@ -132,6 +132,12 @@ def test_data_nested_a_thousand_deep_is_refused(name: str, depth: int) -> None:
         assert isinstance(DECODER.decode(record(b'{"to":["a@b"],"text":"x","%b":%b}' % (name.encode(), deep))), Refused)
 
 
+def test_what_only_the_types_refuse_is_still_an_ending() -> None:
+    got = Decoder({}).decode(record(body(subject=5)))
+    assert isinstance(got, Refused)
+    assert got.outcome.errors == ("/: expected another form",)
+
+
 def test_of_equal_keys_the_last_counts() -> None:
     got = DECODER.decode(record(b'{"to":["a@b"],"text":"one","text":"two"}'))
     assert isinstance(got, Request)

@@ -207,6 +207,11 @@ def test_data_that_says_it_is_not_json_is_refused() -> None:
     assert errors(structured(datacontenttype="text/xml")) == ("invalid-event", "/datacontenttype: expected JSON")
 
 
+def test_a_structured_event_is_an_object() -> None:
+    got = unwrap(record(b"[]", headers=STRUCTURED_TYPE))
+    assert errors(got) == ("invalid-event", "/: expected an object")
+
+
 def test_plain_json_without_a_tenant_is_refused() -> None:
     assert errors(plain()) == ("invalid-event", "header tenant: missing")
 
