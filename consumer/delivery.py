@@ -48,7 +48,7 @@ class Delivery:
     chance: Callable[[], float]
     ladder: tuple[float, ...]
 
-    async def handle(self, work: Work, desk: Desk) -> Ending:
+    async def handle(self, work: Work, desk: Desk) -> Ending:  # noqa: PLR0911  each step may end it
         """The way, once: an ending for whatever can happen on it."""
         request = self.decode(work.record)
         if isinstance(request, Refused):

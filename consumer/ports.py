@@ -81,15 +81,15 @@ class Opened:
     end: int
 
 
-class Fenced(Exception):
+class FencedError(Exception):
     """Somebody newer has the partition."""
 
 
-class Uncertain(Exception):
+class UncertainError(Exception):
     """The tick may be in or not: only opening the partition anew tells."""
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """The journal cannot be trusted as it stands: the process ends, and the text says what to do."""
 
 
@@ -97,7 +97,10 @@ class Journal(Protocol):
     """Outcomes, parked entries and offsets: what is committed together, partition by partition."""
 
     async def open(self, partition: int) -> Opened:
-        """Fence whoever had the partition and read what it committed. Raises `Fenced`, `Uncertain` or `Broken`."""
+        """Fence whoever had the partition and read what it committed.
+
+        Raises `FencedError`, `UncertainError` or `BrokenError`.
+        """
         ...
 
     async def past(self, partition: int, since: float) -> Iterable[Past]:
@@ -105,11 +108,11 @@ class Journal(Protocol):
         ...
 
     async def parked(self, partition: int) -> Iterable[Entry]:
-        """What waits. Raises `Broken` for an entry that cannot be read."""
+        """What waits. Raises `BrokenError` for an entry that cannot be read."""
         ...
 
     async def commit(self, partition: int, tick: Tick) -> None:
-        """Write the tick, whole or not at all. Raises `Fenced` or `Uncertain`."""
+        """Write the tick, whole or not at all. Raises `FencedError` or `UncertainError`."""
         ...
 
     async def close(self, partition: int) -> None:
@@ -120,8 +123,18 @@ class Journal(Protocol):
 class Observer(Protocol):
     """Sees every fact that telemetry hangs on."""
 
-    def taken(self, records: int) -> None: ...
+    def ended(self, ending: Ending, seconds: float) -> None:
+        """A request ended so many seconds after it came to Kafka, or waits."""
+        ...
 
-    def ended(self, ending: Ending, seconds: float) -> None: ...
+    def ticked(self, tick: Tick, seconds: float) -> None:
+        """A tick was committed, after so long."""
+        ...
 
-    def ticked(self, tick: Tick, seconds: float) -> None: ...
+    def opened(self, partition: int, position: int, parked: int) -> None:
+        """A partition was taken over."""
+        ...
+
+    def lost(self, partition: int, reason: str) -> None:
+        """The journal of a partition has to be opened anew."""
+        ...

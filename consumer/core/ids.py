@@ -63,7 +63,7 @@ class Ids:
     def end(self, mark: bytes, origin: Coordinates, digest: bytes, *, use: Use, at: float) -> None:
         """The request of this origin has its outcome. One that never held the id changes nothing."""
         seen = self._seen.get(mark)
-        if seen is not None and seen.origin != origin and not (seen.use is Use.FREE):
+        if seen is not None and seen.origin != origin and seen.use is not Use.FREE:
             return
         self._seen[mark] = _Seen(origin, digest, use)
         self._ended.append((at, mark, origin))

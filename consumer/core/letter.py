@@ -87,7 +87,7 @@ def sender_of(request: Request, tenant: Tenant) -> str:
 def relay_of(request: Request, tenant: Tenant) -> Relay:
     """The request's own relay, where it names one; else the tenant's."""
     connection = request.email.connection
-    if connection is None or connection.server is None:
+    if connection is None:
         return tenant.relay
     scheme = Scheme(connection.scheme or "smtp")
     return Relay(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NewType
 
+from typing_extensions import override
+
 Address = NewType("Address", str)
 """An address in the form that goes on the wire (domain as A-labels): made by `parse_address` only."""
 
@@ -18,5 +20,6 @@ class Mail:
     smtputf8: bool = False
     eight_bit: bool = False
 
+    @override
     def __repr__(self) -> str:
         return f"<Mail {self.message_id} to {len(self.recipients)}, {len(self.content)} bytes>"

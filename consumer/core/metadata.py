@@ -81,7 +81,7 @@ def _offsets(packed: bytes, position: int) -> Iterator[tuple[int, bool]]:
         if byte & 0x80:
             continue
         above -= number >> 1
-        if above < 0 or number < 2:  # noqa: PLR2004  a distance is at least 1
+        if above < 0 or number < 2:
             raise ValueError
         yield above, bool(number & 1)
         number, shift = 0, 0

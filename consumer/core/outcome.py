@@ -98,15 +98,7 @@ class Unknown:
 
 
 Outcome: TypeAlias = (
-    Accepted
-    | Rejected
-    | Suppressed
-    | RateLimited
-    | Expired
-    | Duplicate
-    | Invalid
-    | Unresolvable
-    | Unknown
+    Accepted | Rejected | Suppressed | RateLimited | Expired | Duplicate | Invalid | Unresolvable | Unknown
 )
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from consumer.core.ids import Use
+from consumer.core.ending import Concluded
+from consumer.core.ids import Use, fingerprint
+from consumer.core.outcome import Accepted, Unknown
 from consumer.core.record import Coordinates
 
 
@@ -20,3 +22,12 @@ class Past:
     digest: bytes
     use: Use
     sent: tuple[tuple[float, int], ...] = ()
+
+
+def past_of(concluded: Concluded, at: float) -> Past:
+    """What is remembered of an outcome that was written at that time."""
+    subject = concluded.subject
+    known = subject.tenant is not None and subject.id is not None
+    mark = fingerprint(subject.tenant or "", subject.id or "") if known else None
+    use = Use.USED if isinstance(concluded.outcome, Accepted | Unknown) else Use.FREE
+    return Past(at, subject.tenant, mark, subject.origin, concluded.digest, use, concluded.progress.sent_at)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from typing_extensions import override
+
 ORIGIN_HEADER = "email_origin"
 """Header of a forwarded record: where the producer's own record lies, as `partition:offset`."""
 
@@ -15,6 +17,7 @@ class Coordinates(NamedTuple):
     partition: int
     offset: int
 
+    @override
     def __str__(self) -> str:
         return f"{self.partition}:{self.offset}"
 

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from typing_extensions import override
+
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")  # RFC 2034, 4
 
 
@@ -31,6 +33,7 @@ class Reply:
     def transient(self) -> bool:
         return 400 <= self.code < 500
 
+    @override
     def __str__(self) -> str:
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
 

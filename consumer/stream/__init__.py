@@ -5,14 +5,20 @@ fetch that was under way when an epoch changed is dropped and the partition soug
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from itertools import groupby
 
+from consumer.core.parking import Reason
 from consumer.core.record import Record
 from consumer.stream.owned import Owned, World
 from consumer.stream.pace import Pace, Room
 
 __all__ = ["Pace", "Room", "Stream", "World"]
+
+_WORTHWHILE = 50
+"""Room that a partition must have to be fetched from: one that is nearly full would make all fetches small."""
 
 
 class Stream:
@@ -33,6 +39,12 @@ class Stream:
     def restored(self) -> bool:
         """Whether every partition that is ours is open."""
         return all(owned.open for owned in self._owned.values())
+
+    def parked(self) -> dict[Reason, int]:
+        """How many requests wait, by reason."""
+        return Counter(
+            entry.reason for owned in self._owned.values() if owned.state is not None for entry in owned.state.parking
+        )
 
     async def run(self) -> None:
         """Take and carry out requests until `stop`; then finish what is in flight, within the drain budget."""
@@ -71,19 +83,17 @@ class Stream:
         self._changed.set()
 
     async def _drain(self, within: float) -> None:
-        waits = []
         for owned in self._owned.values():
             owned.shut()
-            waits.append(asyncio.ensure_future(owned.quiet()))
-        if waits:
-            _, late = await asyncio.wait(waits, timeout=within)
-            for wait in late:
-                wait.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                for owned in tuple(self._owned.values()):
+                    await owned.quiet()
 
     # records
 
     async def _fetch(self) -> None:
-        rooms = {number: owned.room for number, owned in self._owned.items() if owned.room > 0}
+        rooms = {number: owned.room for number, owned in self._owned.items() if owned.room >= _WORTHWHILE}
         most = min([self._world.room.free, *rooms.values()])
         if not rooms or not most:
             self._changed.clear()
@@ -102,6 +112,5 @@ class Stream:
             # The fetch has moved the position past these records: they would be lost.
             self._world.source.seek(number, owned.state.position)
             return
-        self._world.observer.taken(len(batch))
         for record in batch:
             owned.take(record)

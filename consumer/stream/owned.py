@@ -7,7 +7,10 @@ lifetime is what stops a process that was frozen since.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+
+from typing_extensions import override
 
 from consumer.core.ending import Again, Concluded, Ending, Later, Skipped
 from consumer.core.outcome import Expired
@@ -18,7 +21,7 @@ from consumer.core.request import Request
 from consumer.core.tenant import Tenant
 from consumer.core.tick import Tick
 from consumer.delivery import Delivery
-from consumer.ports import Clock, Fenced, Journal, Observer, Source, Uncertain
+from consumer.ports import Clock, FencedError, Journal, Observer, Source, UncertainError
 from consumer.stream.pace import Pace, Room
 from consumer.stream.takeover import Takeover
 
@@ -60,6 +63,7 @@ class Owned:
         self._quiet = asyncio.Event()
         self._last_tick = 0.0
 
+    @override
     def __repr__(self) -> str:
         state = "open" if self.open else "closed"
         return f"<Owned {self.number} {state}, epoch {self.epoch}, {len(self._works)} under way>"
@@ -67,7 +71,7 @@ class Owned:
     # life
 
     async def run(self) -> None:
-        """Take the partition over and keep it going, until cancelled. Raises what only a bug or `Broken` can cause."""
+        """Take the partition over and keep it going, until cancelled. Raises what only a bug or `BrokenError` can cause."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._mind_parked())
@@ -83,18 +87,20 @@ class Owned:
             await self._membership()
             await self._take_over()
             await self._tick_on()
-        except Fenced:
+        except FencedError:
+            self._world.observer.lost(self.number, "fenced")
             # Somebody newer has it. Ours again only if the group still says so a while later:
             # without this wait, processes that were frozen fenced each other back and forth.
             self.shut()
             await asyncio.sleep(1.5 * pace.heartbeat)
-        except Uncertain:
+        except UncertainError as error:
+            self._world.observer.lost(self.number, str(error))
             self.shut()
             await asyncio.sleep(pace.pause_after_error)
 
     async def _membership(self) -> None:
         # A process that was frozen must not fence its successor.
-        while not await self._world.source.member(self.number):
+        while not await self._world.source.member(self.number):  # noqa: ASYNC110  the group sends no signal
             await asyncio.sleep(self._world.pace.heartbeat / 2)
 
     async def _take_over(self) -> None:
@@ -109,6 +115,7 @@ class Owned:
             self.state, resumed = await takeover.restore(opened)
         await self._tick(self.state)
         self._reopen(self.state)
+        self._world.observer.opened(self.number, self.state.position, len(self.state.parking))
         for record in resumed:
             self._start(self.state.resume(record))
 
@@ -262,12 +269,12 @@ class Owned:
     async def _until_due(self) -> None:
         """Wait until something parked is due, or the waiting itself has changed."""
         next_due = self.state.parking.next_due() if self.state is not None and self.open else None
-        wait = None if next_due is None else max(0.0, next_due - self._world.clock.now())
-        try:
+        wait = None
+        if next_due is not None:
+            wait = min(max(0.0, next_due - self._world.clock.now()), self._world.pace.look_at_clock)
+        with suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await self._stirred.wait()
-        except TimeoutError:
-            return
         self._stirred.clear()
 
     async def _unpark(self, state: Partition, entries: list[Entry]) -> None:

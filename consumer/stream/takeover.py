@@ -15,7 +15,7 @@ from consumer.core.outcome import Expired, Subject
 from consumer.core.partition import Partition, Work
 from consumer.core.record import Coordinates, Record
 from consumer.core.tick import Tick
-from consumer.ports import Broken, Opened
+from consumer.ports import BrokenError, Opened
 
 if TYPE_CHECKING:
     from consumer.stream.owned import World
@@ -67,19 +67,19 @@ class Takeover:
     def _known(self, opened: Opened, *, empty: bool) -> Metadata:
         if opened.position is None:
             if not empty:
-                raise Broken(
+                raise BrokenError(
                     f"partition {self._number}: the group has no offset, yet outcomes or parked requests are there. "
                     "Offsets were deleted or have expired; reset them to where the group stood, or use a new set of topics"
                 )
             return Metadata("")
         if not opened.beginning <= opened.position <= opened.end:
-            raise Broken(
+            raise BrokenError(
                 f"partition {self._number}: the committed offset {opened.position} is outside the topic "
                 f"({opened.beginning} to {opened.end}). Records were deleted or the topic was made anew; "
                 "reset the group's offset on purpose"
             )
         if isinstance(opened.metadata, Foreign):
-            raise Broken(
+            raise BrokenError(
                 f"partition {self._number}: the metadata of the committed offset is not ours ({opened.metadata.reason}). "
                 "Another client has committed for this group; give it a group of its own"
             )

@@ -14,7 +14,9 @@ seconds = st.floats(0, 40, allow_nan=False)
     per=st.floats(1, 60),
     steps=st.lists(st.tuples(seconds, seconds, st.sampled_from(["accepted", "not sent"])), max_size=60),
 )
-def test_no_window_ever_holds_more_than_the_limit(count: int, per: float, steps: list[tuple[float, float, str]]) -> None:
+def test_no_window_ever_holds_more_than_the_limit(
+    count: int, per: float, steps: list[tuple[float, float, str]]
+) -> None:
     limit, windows, now, sent = Limit(count, per), Windows(HOUR), 1_000.0, list[float]()
     for key, (gap, until_reply, end) in enumerate(steps):
         now += gap

@@ -1,5 +1,9 @@
 """What every Kafka client of ours is told, and what its errors mean to us."""
 
+# The library has types for half of itself.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
+
 import asyncio
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress

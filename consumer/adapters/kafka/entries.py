@@ -34,7 +34,7 @@ def write_entry(entry: Entry) -> tuple[bytes, bytes]:
 
 def read_entry(key: bytes | None, value: bytes | None) -> Entry | int | None:
     """The entry, or the offset alone for a tombstone; None for what is not ours or of a version to come."""
-    if key is None or not key.isdigit() or len(key) > 19:  # noqa: PLR2004  the digits of 2^63
+    if key is None or not key.isdigit() or len(key) > 19:
         return None
     if value is None:
         return int(key)

@@ -5,6 +5,10 @@ under it fences the one before. After any error, timeout or cancellation in a tr
 away: asking once more with the same epoch could decide a later transaction.
 """
 
+# The library has types for half of itself.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
+
 import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -22,11 +26,11 @@ from consumer.core.ending import Concluded
 from consumer.core.metadata import Foreign, decode
 from consumer.core.parking import Entry
 from consumer.core.past import Past
-from consumer.core.record import ORIGIN_HEADER, Record
+from consumer.core.record import ORIGIN_HEADER, Headers, Record
 from consumer.core.tick import Tick
-from consumer.ports import Broken, Fenced, Opened, Uncertain
+from consumer.ports import BrokenError, FencedError, Opened, UncertainError
 
-Encode = Callable[[Concluded, float], tuple[list[tuple[str, bytes]], bytes]]
+Encode = Callable[[Concluded, float], tuple[Headers, bytes]]
 
 
 class KafkaJournal:
@@ -54,7 +58,7 @@ class KafkaJournal:
                 offset, text = await self._committed(partition)
         except GONE_WRONG as error:
             await self._discard_admin()
-            raise Uncertain(type(error).__name__) from error
+            raise UncertainError(type(error).__name__) from error
         first, last = await self._bounds(partition)
         position = None if offset < 0 else offset
         return Opened(position, decode(text, offset) if offset >= 0 else Foreign("none"), first, last)
@@ -89,16 +93,16 @@ class KafkaJournal:
     async def commit(self, partition: int, tick: Tick) -> None:
         producer = self._producers.get(partition)
         if producer is None:
-            raise Uncertain("no producer")
+            raise UncertainError("no producer")
         try:
             async with asyncio.timeout(self._timeout):
                 await self._transaction(producer, partition, tick)
         except (ProducerFenced, InvalidProducerEpoch) as error:
             await self.close(partition)
-            raise Fenced from error
+            raise FencedError from error
         except GONE_WRONG as error:
             await self.close(partition)
-            raise Uncertain(type(error).__name__) from error
+            raise UncertainError(type(error).__name__) from error
         except asyncio.CancelledError:
             await self.close(partition)
             raise
@@ -132,7 +136,7 @@ class KafkaJournal:
         for concluded in tick.outcomes:
             headers, value = self._encode(concluded, now)
             key = concluded.subject.tenant.encode() if concluded.subject.tenant else None
-            yield self._names.outcomes, {"key": key, "value": value, "headers": headers, "partition": partition}
+            yield self._names.outcomes, {"key": key, "value": value, "headers": list(headers), "partition": partition}
         for parked in tick.parked:
             key, value = (b"%d" % parked, None) if isinstance(parked, int) else write_entry(parked)
             yield self._names.parked, {"key": key, "value": value, "partition": partition}
@@ -153,10 +157,10 @@ class KafkaJournal:
                 await producer.start()
         except (ProducerFenced, InvalidProducerEpoch) as error:
             await _throw_away(producer)
-            raise Fenced from error
+            raise FencedError from error
         except GONE_WRONG as error:
             await _throw_away(producer)
-            raise Uncertain(type(error).__name__) from error
+            raise UncertainError(type(error).__name__) from error
         except asyncio.CancelledError:
             await _throw_away(producer)
             raise
@@ -203,7 +207,7 @@ def _forwarded(record: Record) -> dict[str, Any]:
 def _keep(entries: dict[int, Entry], key: bytes | None, value: bytes | None, partition: int) -> None:
     entry = read_entry(key, value)
     if entry is None:
-        raise Broken(
+        raise BrokenError(
             f"partition {partition} of the parked topic holds a record that is not ours: it is internal to this consumer"
         )
     if isinstance(entry, int):

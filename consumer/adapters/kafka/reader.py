@@ -1,14 +1,20 @@
 """Reading a stretch of one partition, outside the group and `read_committed`."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection
-from typing import Any
+# The library has types for half of itself.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from consumer.adapters.kafka.client import GONE_WRONG, Cluster, stopped
 from consumer.core.record import Coordinates, Record
-from consumer.ports import Uncertain
+from consumer.ports import UncertainError
+
+_T = TypeVar("_T")
 
 FAR = 1_000
 """Records to read past rather than to seek over."""
@@ -45,7 +51,7 @@ class Reader:
         return await self._ask(ask)
 
     async def stretch(self, topic: str, partition: int, start: int, end: int) -> AsyncGenerator[list[Any], None]:
-        """The records from `start` up to `end`, in batches. Raises `Uncertain` if they do not come in time."""
+        """The records from `start` up to `end`, in batches. Raises `UncertainError` if they do not come in time."""
         if start >= end:
             return
         place = TopicPartition(topic, partition)
@@ -62,7 +68,7 @@ class Reader:
                     yield [record for record in batch if record.offset < end]
             except GONE_WRONG as error:
                 await self._discard()
-                raise Uncertain(type(error).__name__) from error
+                raise UncertainError(type(error).__name__) from error
 
     async def pick(self, topic: str, places: Collection[Coordinates]) -> list[Record]:
         """Single records; what the topic no longer holds is missing."""
@@ -88,14 +94,14 @@ class Reader:
     async def _position(self, client: AIOKafkaConsumer, place: TopicPartition) -> int:
         return await client.position(place)
 
-    async def _ask(self, ask: Callable[[AIOKafkaConsumer], Any]) -> Any:
+    async def _ask(self, ask: Callable[[AIOKafkaConsumer], Awaitable[_T]]) -> _T:
         async with self._lock:
             try:
                 async with asyncio.timeout(self._within):
                     return await ask(await self._started())
             except GONE_WRONG as error:
                 await self._discard()
-                raise Uncertain(type(error).__name__) from error
+                raise UncertainError(type(error).__name__) from error
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._client is None:
@@ -133,12 +139,12 @@ def _stretches(offsets: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def record_of(raw: Any) -> Record:
+def record_of(raw: ConsumerRecord[Any, Any]) -> Record:
     """The library's record as ours."""
     return Record(
         Coordinates(raw.partition, raw.offset),
         raw.key,
         raw.value,
-        tuple((name, value if value is not None else b"") for name, value in raw.headers),
+        tuple((name, value or b"") for name, value in raw.headers),
         raw.timestamp / 1000,
     )

@@ -4,6 +4,10 @@ All that is known of the client's rebalances is in here: its listener runs in th
 are swallowed, so ours only hands on.
 """
 
+# The library has types for half of itself.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
+
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -11,11 +15,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from typing_extensions import override
 
 from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
 from consumer.adapters.kafka.reader import Reader, record_of
 from consumer.core.record import Coordinates, Record
-from consumer.ports import Broken, Uncertain
+from consumer.ports import BrokenError, UncertainError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,7 @@ class KafkaSource:
         self._reader = Reader(cluster)
         self._client: AIOKafkaConsumer | None = None
 
-    async def start(
-        self, revoked: Callable[[], Awaitable[None]], assigned: Callable[[Collection[int]], None]
-    ) -> None:
+    async def start(self, revoked: Callable[[], Awaitable[None]], assigned: Callable[[Collection[int]], None]) -> None:
         """Join the group. Both callbacks come in the middle of a rebalance, until `stop`."""
         membership = self._membership
         client = AIOKafkaConsumer(
@@ -76,12 +79,12 @@ class KafkaSource:
         try:
             batches = await client.getmany(*places, timeout_ms=round(within * 1000), max_records=most)
         except OffsetOutOfRangeError as error:
-            raise Broken(
+            raise BrokenError(
                 f"{self._names.requests}: records that were not read yet have been deleted. Lengthen the topic's "
                 "retention, and reset the group's offsets on purpose"
             ) from error
         except KafkaError as error:
-            raise Broken(f"{self._names.requests}: cannot be read: {type(error).__name__}") from error
+            raise BrokenError(f"{self._names.requests}: cannot be read: {type(error).__name__}") from error
         return [record_of(raw) for batch in batches.values() for raw in batch]
 
     def seek(self, partition: int, offset: int) -> None:
@@ -93,7 +96,7 @@ class KafkaSource:
         while True:
             try:
                 return await self._reader.pick(self._names.requests, places)
-            except Uncertain:
+            except UncertainError:
                 # The broker is away: the caller has nothing better to do than to wait for it.
                 await asyncio.sleep(self._cluster.retry_backoff)
 
@@ -108,6 +111,13 @@ class KafkaSource:
             return False
         current = generation == coordinator.generation and generation >= 0
         return bool(alive) and current and self._place(partition) in client.assignment()
+
+    @property
+    def joined(self) -> bool:
+        """Whether the group has given us an assignment, if only an empty one."""
+        client = self._client
+        subscription: Any = None if client is None else client._subscription.subscription  # noqa: SLF001
+        return subscription is not None and subscription.assignment is not None and subscription.assignment.active
 
     def lag(self) -> dict[int, int]:
         """Records behind the end, of the partitions that are being fetched."""
@@ -131,7 +141,7 @@ class KafkaSource:
 
     def _joined(self) -> AIOKafkaConsumer:
         if self._client is None:
-            raise Broken("the source was not started")
+            raise BrokenError("the source was not started")
         return self._client
 
     def _place(self, partition: int) -> TopicPartition:
@@ -139,14 +149,14 @@ class KafkaSource:
 
 
 class _Listener(ConsumerRebalanceListener):
-    def __init__(
-        self, revoked: Callable[[], Awaitable[None]], assigned: Callable[[Collection[int]], None]
-    ) -> None:
+    def __init__(self, revoked: Callable[[], Awaitable[None]], assigned: Callable[[Collection[int]], None]) -> None:
         self._revoked = revoked
         self._assigned = assigned
 
-    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+    @override
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         await self._revoked()
 
-    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+    @override
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         self._assigned({place.partition for place in assigned})

@@ -1,0 +1,41 @@
+"""What a written outcome tells whoever takes its partition over: read from its headers, its body is not parsed."""
+
+# The library has types for half of itself.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
+
+from typing import Any
+
+from aiokafka import ConsumerRecord
+
+from consumer.core.encode import DIGEST_HEADER, KIND_HEADER, SENT_AT_HEADER
+from consumer.core.ids import Use, fingerprint
+from consumer.core.past import Past
+from consumer.core.record import Coordinates
+
+_USED = frozenset((b"accepted", b"unknown"))
+
+
+def read_past(raw: ConsumerRecord[Any, Any]) -> Past | None:
+    """The outcome in a record of the outcome topic; None for what somebody else has written there."""
+    headers: dict[str, bytes] = dict(raw.headers)
+    try:
+        origin = Coordinates(int(headers["ce_originpartition"]), int(headers["ce_originoffset"]))
+        kind = headers[KIND_HEADER]
+        digest = bytes.fromhex(headers.get(DIGEST_HEADER, b"").decode())
+        tenant, request_id = _text(headers, "ce_tenant"), _text(headers, "ce_causationid")
+        sent = _sent(headers.get(SENT_AT_HEADER, b""))
+    except (KeyError, ValueError, AttributeError):
+        return None
+    mark = None if tenant is None or request_id is None else fingerprint(tenant, request_id)
+    return Past(raw.timestamp / 1000, tenant, mark, origin, digest, Use.USED if kind in _USED else Use.FREE, sent)
+
+
+def _text(headers: dict[str, bytes], name: str) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode()
+
+
+def _sent(value: bytes) -> tuple[tuple[float, int], ...]:
+    pairs = (one.partition(b":") for one in value.split(b",") if one)
+    return tuple((float(at), int(recipients)) for at, _, recipients in pairs)

@@ -1,0 +1,54 @@
+"""Where telemetry hangs: every ending and every tick passes here once, as values."""
+
+import structlog
+
+from consumer.adapters.metrics.registry import Metrics
+from consumer.adapters.metrics.table import kind_of
+from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Skipped
+from consumer.core.tick import Tick
+
+_log = structlog.stdlib.get_logger("consumer.requests")
+
+
+class Telemetry:
+    """The port `Observer`: metrics, and one log line for each ending, with coordinates and without anybody's data."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def ended(self, ending: Ending, seconds: float) -> None:
+        """A request ended so many seconds after it came to Kafka, or waits."""
+        match ending:
+            case Concluded():
+                self._concluded(ending, seconds)
+            case Later(reason, due):
+                _log.debug("parked", reason=reason.value, due=due)
+            case Forwarded(home):
+                _log.debug("forwarded", home=home)
+            case Skipped() | Again():
+                pass
+
+    def ticked(self, tick: Tick, seconds: float) -> None:
+        """A tick was committed."""
+        self._metrics.ticked(seconds, tick.size)
+
+    def opened(self, partition: int, position: int, parked: int) -> None:
+        """A partition was taken over."""
+        self._metrics.taken_over()
+        _log.info("partition opened", partition=partition, position=position, parked=parked)
+
+    def lost(self, partition: int, reason: str) -> None:
+        """The journal of a partition has to be opened anew."""
+        _log.warning("partition closed", partition=partition, reason=reason)
+
+    def _concluded(self, concluded: Concluded, seconds: float) -> None:
+        subject = concluded.subject
+        self._metrics.requested(subject.type)
+        self._metrics.concluded(concluded.outcome, seconds)
+        _log.info(
+            "concluded",
+            outcome=kind_of(concluded.outcome),
+            partition=subject.at.partition,
+            offset=subject.at.offset,
+            seconds=round(seconds, 3),
+        )

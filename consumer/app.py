@@ -1,0 +1,282 @@
+"""The wiring: the only file that knows ports and adapters."""
+
+# The library has types for half of itself.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
+
+import asyncio
+import random
+import secrets
+import signal
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+from aiokafka.helpers import create_ssl_context
+from aiokafka.partitioner import murmur2
+
+from consumer.adapters.clock import SystemClock, watch_loop
+from consumer.adapters.http import CannotListenError, serve
+from consumer.adapters.kafka import topics
+from consumer.adapters.kafka.client import Cluster, Names
+from consumer.adapters.kafka.journal import KafkaJournal
+from consumer.adapters.kafka.source import KafkaSource, Membership
+from consumer.adapters.metrics import Metrics
+from consumer.adapters.metrics.observer import Telemetry
+from consumer.adapters.schemas import load
+from consumer.adapters.smtp.options import PoolLimits, SmtpOptions, Timeouts
+from consumer.adapters.smtp.transport import SmtpTransport
+from consumer.adapters.tenants_file import TenantsFile, read
+from consumer.core.decode import Decoder
+from consumer.core.encode import outcome_event
+from consumer.core.ending import Concluded
+from consumer.core.ladder import LADDER
+from consumer.core.partition import Keeping
+from consumer.core.record import Headers
+from consumer.core.tenants import Faults
+from consumer.delivery import Delivery
+from consumer.ports import BrokenError, UncertainError
+from consumer.settings import Kafka, Settings, Smtp
+from consumer.stream import Pace, Room, Stream, World
+
+_log = structlog.stdlib.get_logger("consumer")
+
+EX_OK, EX_UNAVAILABLE, EX_SOFTWARE, EX_CONFIG = 0, 69, 70, 78
+"""Exit codes (sysexits.h): done; Kafka or an address cannot be had; the journal cannot be trusted; wrong settings."""
+
+
+def cluster(kafka: Kafka) -> Cluster:
+    """How every client of ours reaches the brokers."""
+    security: dict[str, Any] = {"security_protocol": kafka.security_protocol}
+    if "SSL" in kafka.security_protocol:
+        security["ssl_context"] = create_ssl_context(cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None)
+    if "SASL" in kafka.security_protocol and kafka.sasl_password is not None:
+        security["sasl_mechanism"] = kafka.sasl_mechanism
+        security["sasl_plain_username"] = kafka.sasl_username
+        security["sasl_plain_password"] = kafka.sasl_password.get_secret_value()
+    return Cluster(
+        kafka.servers,
+        kafka.client_id,
+        kafka.request_timeout.total_seconds(),
+        kafka.retry_backoff.total_seconds(),
+        security,
+    )
+
+
+def run(settings: Settings) -> int:
+    """Run until a signal says stop; the exit code."""
+    code = EX_SOFTWARE
+    try:
+        code = asyncio.run(_run(settings))
+    except* (BrokenError, CannotListenError) as wrong:
+        for error in _leaves(wrong):
+            _log.error("cannot go on", errors=str(error))
+    return code
+
+
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+class App:
+    """One process, wired up."""
+
+    def __init__(self, settings: Settings, tenants: TenantsFile, metrics: Metrics, partitions: int) -> None:
+        self._settings = settings
+        self._tenants = tenants
+        self._metrics = metrics
+        self._clock = SystemClock()
+        self._cluster = cluster(settings.kafka)
+        self._names = Names(
+            settings.topics.requests, settings.topics.outcomes, settings.topics.parked, settings.kafka.group_id
+        )
+        self._transport = SmtpTransport(self._clock, smtp_options(settings.smtp), on_stage=metrics.stage)
+        self._source = KafkaSource(self._cluster, self._names, self._membership())
+        self._journal = self._made_journal()
+        self._room = Room(settings.work.in_flight)
+        self._stream = Stream(self._world(partitions))
+
+    async def serve(self) -> None:
+        """Join the group and work until `stop`."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._transport.aclose)
+            stack.push_async_callback(self._journal.aclose)
+            stack.push_async_callback(self._source.stop)
+            port = await stack.enter_async_context(
+                serve(
+                    self._settings.http.host,
+                    self._settings.http.port,
+                    ready=self._ready,
+                    registry=self._metrics.registry,
+                )
+            )
+            _log.info("listening", address=f"{self._settings.http.host}:{port}")
+            async with asyncio.TaskGroup() as tasks:
+                minding = [
+                    tasks.create_task(self._tenants.run()),
+                    tasks.create_task(watch_loop(self._metrics.loop_lag)),
+                    tasks.create_task(self._gauges()),
+                ]
+                running = tasks.create_task(self._stream.run())
+                await self._source.start(self._stream.revoked, self._assigned)
+                await running
+                for task in minding:
+                    task.cancel()
+
+    def stop(self) -> None:
+        """Finish what is in flight, within the drain budget."""
+        _log.info("stopping", in_flight=self._room.taken)
+        self._stream.stop()
+
+    def _assigned(self, partitions: Collection[int]) -> None:
+        _log.info("assigned", partitions=sorted(partitions))
+        before = {owned.number for owned in self._stream.owned}
+        self._stream.assigned(partitions)
+        for number in before - set(partitions):
+            self._metrics.given_back(number)
+
+    def _ready(self) -> dict[str, bool]:
+        return {"assigned": self._source.joined, "restored": self._stream.restored}
+
+    async def _gauges(self) -> None:
+        """What stands somehow is looked at once a second."""
+        while True:
+            self._metrics.in_flight(self._room.taken)
+            self._metrics.assigned(len(self._stream.owned))
+            self._metrics.parked(self._stream.parked())
+            pools = self._transport.snapshot()
+            self._metrics.pool(opened=pools.open, busy=pools.busy, idle=pools.idle, waiting=pools.waiting)
+            for partition, records in self._source.lag().items():
+                self._metrics.lag(partition, records)
+            await asyncio.sleep(1.0)
+
+    def _membership(self) -> Membership:
+        kafka, work = self._settings.kafka, self._settings.work
+        return Membership(
+            kafka.session_timeout.total_seconds(),
+            kafka.heartbeat_interval.total_seconds(),
+            work.drain_within.total_seconds() + 15.0,
+            kafka.group_instance_id,
+        )
+
+    def _made_journal(self) -> KafkaJournal:
+        source = f"/{self._names.group}/{self._names.requests}"
+
+        def encode(concluded: Concluded, now: float) -> tuple[Headers, bytes]:
+            return outcome_event(
+                concluded.subject,
+                concluded.outcome,
+                source=source,
+                now=now,
+                digest=concluded.digest,
+                sent=concluded.progress.sent_at,
+            )
+
+        timeout = self._settings.kafka.transaction_timeout.total_seconds()
+        return KafkaJournal(self._cluster, self._names, encode=encode, now=self._clock.now, transaction_timeout=timeout)
+
+    def _world(self, partitions: int) -> World:
+        work = self._settings.work
+        delivery = Delivery(
+            Decoder(load("send-email.v1")).decode,
+            self._tenants,
+            self._transport,
+            self._clock,
+            random.SystemRandom().random,
+            LADDER,
+        )
+        pace = Pace(
+            grant_lifetime=work.grant_lifetime.total_seconds(),
+            heartbeat=self._settings.kafka.heartbeat_interval.total_seconds(),
+            drain_within=work.drain_within.total_seconds(),
+        )
+        dedupe, oldest = work.dedupe.total_seconds(), work.max_age.total_seconds()
+        keeping = Keeping(ids=dedupe, sends=max(dedupe, oldest), requests=oldest)
+        return World(
+            self._source,
+            self._journal,
+            delivery,
+            self._clock,
+            Telemetry(self._metrics),
+            lambda tenant: (murmur2(tenant.encode()) & 0x7FFFFFFF) % partitions,
+            self._room,
+            pace,
+            keeping,
+            lambda: secrets.token_hex(6),
+        )
+
+
+def smtp_options(smtp: Smtp) -> SmtpOptions:
+    """The transport's part of the settings."""
+    connect, command = smtp.connect_timeout.total_seconds(), smtp.command_timeout.total_seconds()
+    timeouts = Timeouts(
+        connect=connect,
+        tls=connect,
+        auth=smtp.auth_timeout.total_seconds(),
+        mail=command,
+        rcpt=command,
+        data=smtp.data_timeout.total_seconds(),
+        body=smtp.body_timeout.total_seconds(),
+    )
+    limits = PoolLimits(
+        connections=smtp.connections_per_relay,
+        total=smtp.connections_total,
+        messages=smtp.messages_per_connection,
+        idle=smtp.idle.total_seconds(),
+    )
+    return SmtpOptions(timeouts, limits, smtp.allow_plaintext)
+
+
+async def _run(settings: Settings) -> int:
+    metrics = Metrics()
+    tenants = _tenants(settings, metrics)
+    if isinstance(tenants, Faults):
+        _log.error("tenants file", errors=list(tenants.errors))
+        return EX_CONFIG
+    try:
+        problems, partitions = await topics.examine(settings, cluster(settings.kafka).options())
+    except UncertainError as error:
+        _log.error("no Kafka", errors=str(error), address=settings.kafka.servers)
+        return EX_UNAVAILABLE
+    if problems:
+        _log.error("topics", errors=list(problems))
+        return EX_CONFIG
+    app = App(settings, tenants, metrics, partitions)
+    _on_signals(app.stop)
+    await app.serve()
+    return EX_OK
+
+
+def _tenants(settings: Settings, metrics: Metrics) -> TenantsFile | Faults:
+    path = settings.tenants.file
+    if path is None:
+        return Faults(("CONSUMER_TENANTS__FILE: not set",))
+    first = read(path, plain=settings.smtp.allow_plaintext)
+    if isinstance(first, Faults):
+        return first
+    metrics.tenants_file(ok=True, tenants=len(first.tenants))
+    return TenantsFile(
+        path,
+        first,
+        plain=settings.smtp.allow_plaintext,
+        on_change=lambda state: metrics.tenants_file(ok=state.ok, tenants=state.tenants),
+    )
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    """The first signal asks, the second ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)

@@ -1,0 +1,190 @@
+"""Processes of the consumer with everything outside in memory: bytes in, outcomes and commits out."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+import orjson
+from aiokafka.partitioner import murmur2
+
+from consumer.adapters.memory import KnownTenants
+from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemorySource
+from consumer.adapters.schemas import load
+from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed
+from consumer.core.decode import Decoder
+from consumer.core.ending import Concluded, Ending
+from consumer.core.ladder import LADDER
+from consumer.core.mail import Mail
+from consumer.core.partition import Keeping
+from consumer.core.record import Coordinates
+from consumer.core.reply import Reply
+from consumer.core.tenant import Relay, Tenant
+from consumer.core.tick import Tick
+from consumer.delivery import Delivery
+from consumer.ports import Clock, Permit, Transport
+from consumer.stream import Pace, Room, Stream, World
+from tests.builders import tenant
+
+OK = Reply(250, "OK")
+DECODER = Decoder(load("send-email.v1"))
+
+
+class ShiftedClock(Clock):
+    """The loop's time, moved forward at will."""
+
+    def __init__(self) -> None:
+        self.shift = 1_700_000_000.0
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time() + self.shift
+
+    def elapsed(self) -> float:
+        return self.now()
+
+
+@dataclass
+class Outbox(Transport):
+    """A relay in memory that writes down what it took. `judge` may answer otherwise, or say "before" or "after" to hang."""
+
+    clock: Clock
+    judge: Callable[[Mail], Attempt | str | None] = lambda _: None
+    bodies: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+
+    async def send(self, mail: Mail, relay: Relay, permit: Permit) -> Attempt:  # noqa: ARG002
+        until = await permit()
+        if until is None or self.clock.elapsed() >= until:
+            return Lapsed()
+        verdict = self.judge(mail)
+        if verdict == "before":
+            await asyncio.Event().wait()
+        if verdict is None or isinstance(verdict, str | InDoubt):
+            self.bodies.append((mail.message_id, self.clock.now()))
+        if verdict == "after":
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+        return Answered((OK,) * len(mail.recipients), OK, self.clock.now()) if verdict is None else _attempt(verdict)
+
+
+def _attempt(verdict: Attempt | str) -> Attempt:
+    assert not isinstance(verdict, str)
+    return verdict
+
+
+@dataclass
+class Seen:
+    """What the process reports."""
+
+    endings: list[Ending] = field(default_factory=list[Ending])
+    ticks: list[Tick] = field(default_factory=list[Tick])
+    opened_partitions: list[int] = field(default_factory=list[int])
+    losses: list[str] = field(default_factory=list[str])
+
+    def ended(self, ending: Ending, seconds: float) -> None:
+        assert seconds is not None
+        self.endings.append(ending)
+
+    def ticked(self, tick: Tick, seconds: float) -> None:
+        assert seconds >= 0
+        self.ticks.append(tick)
+
+    def opened(self, partition: int, position: int, parked: int) -> None:
+        assert position >= 0
+        assert parked >= 0
+        self.opened_partitions.append(partition)
+
+    def lost(self, partition: int, reason: str) -> None:
+        assert partition >= 0
+        self.losses.append(reason)
+
+
+@dataclass
+class Setup:
+    """What processes share: Kafka, the relay, the tenants and the time."""
+
+    partitions: int = 1
+    tenants: tuple[Tenant, ...] = (tenant(),)
+    pace: Pace = field(
+        default_factory=lambda: Pace(
+            gather=0.0, between_ticks=0.0, heartbeat=0.01, pause_after_error=0.0, look_at_clock=0.01
+        )
+    )
+    keeping: Keeping = field(default_factory=Keeping)
+
+    def __post_init__(self) -> None:
+        self.clock = ShiftedClock()
+        self.kafka = MemoryKafka(self.partitions)
+        self.outbox = Outbox(self.clock)
+        self.directory = KnownTenants(self.tenants)
+        self.jitter = 1.0
+        self._nonces = count(1)
+
+    def home(self, name: str) -> int:
+        return (murmur2(name.encode()) & 0x7FFFFFFF) % self.partitions
+
+    def request(
+        self, id_: str | None = "r-1", *, name: str = "acme", partition: int | None = None, **fields: object
+    ) -> Coordinates:
+        """Put a request into the topic: at its home, unless told otherwise."""
+        body = {"to": ["ann@example.com"], "text": "World"} | fields
+        headers = [("tenant", name.encode())] + ([("request_id", id_.encode())] if id_ else [])
+        at = self.home(name) if partition is None else partition
+        return self.kafka.produce(at, orjson.dumps(body), headers=tuple(headers), at=self.clock.now())
+
+    def world(self) -> World:
+        delivery = Delivery(DECODER.decode, self.directory, self.outbox, self.clock, lambda: self.jitter, LADDER)
+        return World(
+            MemorySource(self.kafka),
+            MemoryJournal(self.kafka, self.clock.now),
+            delivery,
+            self.clock,
+            Seen(),
+            self.home,
+            Room(self.pace.in_flight),
+            self.pace,
+            self.keeping,
+            lambda: f"n{next(self._nonces)}",
+        )
+
+    async def outcomes(self, number: int) -> list[Concluded]:
+        """Wait until there are so many outcomes."""
+        while len(self.kafka.all_outcomes) < number:  # noqa: ASYNC110  bounded by the test's own limit
+            await asyncio.sleep(0.001)
+        return self.kafka.all_outcomes
+
+
+@dataclass
+class Process:
+    """One running process."""
+
+    world: World
+    stream: Stream
+    task: asyncio.Task[None]
+
+    def assign(self, *partitions: int) -> None:
+        source = self.world.source
+        assert isinstance(source, MemorySource)
+        source.mine = set(partitions)
+        self.stream.assigned(partitions)
+
+    async def kill(self) -> None:
+        """Nothing is finished, nothing is written."""
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+@asynccontextmanager
+async def running(setup: Setup, *partitions: int) -> AsyncGenerator[Process, None]:
+    """A process with these partitions (all of them by default); killed at the end."""
+    world = setup.world()
+    stream = Stream(world)
+    process = Process(world, stream, asyncio.ensure_future(stream.run()))
+    await asyncio.sleep(0)
+    process.assign(*(partitions or range(setup.partitions)))
+    try:
+        yield process
+        if process.task.done() and not process.task.cancelled():
+            process.task.result()
+    finally:
+        await process.kill()

@@ -1,0 +1,96 @@
+"""The way of a request, from its record to its outcome."""
+
+from consumer.core.outcome import Accepted, Duplicate, Invalid, RateLimited, Unknown
+from tests.builders import tenant
+from tests.flow.process import Setup, running
+
+
+async def test_a_request_becomes_one_mail_and_one_outcome() -> None:
+    setup = Setup()
+    setup.request()
+    async with running(setup):
+        (concluded,) = await setup.outcomes(1)
+    assert isinstance(concluded.outcome, Accepted)
+    assert concluded.outcome.accepted == ("ann@example.com",)
+    assert len(setup.outbox.bodies) == 1
+
+
+async def test_a_thousand_requests_have_a_thousand_outcomes() -> None:
+    setup = Setup(3, (tenant(h_limit=5_000), tenant("other", h_limit=5_000)))
+    for number in range(1_000):
+        setup.request(f"r-{number}", name=("acme", "other")[number % 2], partition=number % 3)
+    async with running(setup):
+        outcomes = await setup.outcomes(1_000)
+    assert {type(one.outcome) for one in outcomes} == {Accepted}
+    assert len({one.subject.id for one in outcomes}) == 1_000
+    assert len(setup.outbox.bodies) == 1_000
+
+
+async def test_what_cannot_be_read_is_one_outcome_and_the_partition_goes_on() -> None:
+    setup = Setup()
+    setup.kafka.produce(0, b"{", at=setup.clock.now())
+    setup.request()
+    async with running(setup):
+        outcomes = await setup.outcomes(2)
+    assert {type(one.outcome) for one in outcomes} == {Invalid, Accepted}
+
+
+async def test_over_the_limit_with_reject_is_rate_limited() -> None:
+    setup = Setup(tenants=(tenant(h_limit=2, over_limit="reject"),))
+    for number in range(3):
+        setup.request(f"r-{number}")
+    async with running(setup):
+        outcomes = await setup.outcomes(3)
+    limited = [one.outcome for one in outcomes if isinstance(one.outcome, RateLimited)]
+    assert len(limited) == 1
+    assert 0 < limited[0].retry_after <= 3_600
+
+
+async def test_over_the_limit_waits_for_its_slot_in_order_of_arrival() -> None:
+    setup = Setup(tenants=(tenant(h_limit=2),))
+    for number in range(6):
+        setup.request(f"r-{number}")
+    async with running(setup):
+        await setup.outcomes(2)
+        setup.clock.shift += 3_601
+        await setup.outcomes(4)
+        setup.clock.shift += 3_601
+        outcomes = await setup.outcomes(6)
+    assert [one.subject.id for one in outcomes] == [f"r-{number}" for number in range(6)]
+    assert setup.kafka.parked[0] == {}
+
+
+async def test_the_same_id_again_is_a_duplicate_and_no_second_mail() -> None:
+    setup = Setup()
+    setup.request("r-1")
+    setup.request("r-1")
+    setup.request("r-1", text="other")
+    async with running(setup):
+        outcomes = await setup.outcomes(3)
+    kinds = [one.outcome.type for one in outcomes if isinstance(one.outcome, Duplicate)]
+    assert sorted(kinds) == ["conflict", "duplicate"]
+    assert len(setup.outbox.bodies) == 1
+
+
+async def test_a_request_in_another_partition_is_forwarded_home_once() -> None:
+    setup = Setup(4)
+    away = (setup.home("acme") + 1) % 4
+    origin = setup.request(partition=away)
+    async with running(setup):
+        (concluded,) = await setup.outcomes(1)
+    assert concluded.subject.origin == origin
+    assert concluded.subject.at.partition == setup.home("acme")
+
+
+async def test_an_intent_that_a_killed_process_left_open_is_unknown_and_not_sent_again() -> None:
+    setup = Setup()
+    setup.request()
+    setup.outbox.judge = lambda _: "after"
+    async with running(setup):
+        while not setup.outbox.bodies:
+            await setup.world().source.reread([])
+    setup.outbox.judge = lambda _: None
+    async with running(setup):
+        (concluded,) = await setup.outcomes(1)
+    assert isinstance(concluded.outcome, Unknown)
+    assert len(setup.outbox.bodies) == 1
