@@ -10,7 +10,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from consumer.adapters.kafka import topics
-from consumer.ports import Uncertain
+from consumer.ports import UncertainError
 
 
 @dataclass(frozen=True)
@@ -132,5 +132,5 @@ async def test_unequal_partition_counts_are_told(options: Mapping[str, Any], adm
 
 
 async def test_a_broker_that_is_away_is_told() -> None:
-    with pytest.raises(Uncertain):
+    with pytest.raises(UncertainError):
         await topics.examine(Wanted(), {"bootstrap_servers": "127.0.0.1:1"}, within=5)
