@@ -24,6 +24,7 @@ from consumer.settings.rules import RULES
 
 PREFIX = "CONSUMER_"
 _SECRET_SIZE = 65_536
+_OF_TENANTS = ("CONSUMER_TENANTS__FILE",)
 
 # Kubernetes (and docker links) put these into every container of a namespace that has a
 # Service whose name starts with "consumer": nobody has written them.
@@ -67,14 +68,17 @@ def variables() -> Mapping[str, Variable]:
     return {variable.name: variable for variable in found}
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings | Wrong:
-    """Settings from the environment given, otherwise from that of the process."""
+def load(environ: Mapping[str, str] | None = None, *, only_kafka: bool = False) -> Settings | Wrong:
+    """Settings from the environment given, otherwise from that of the process.
+
+    For a command that speaks to Kafka only, `only_kafka`: no tenants need to be configured.
+    """
     ours = _ours(os.environ if environ is None else environ)  # noqa: TID251  the one place that reads it
     known, errors = _with_secrets({name: text for name, text in ours.items() if name not in strangers(ours)})
     errors |= {name: _stranger(name) for name in strangers(ours)}
     settings, invalid = _validated(known)
     errors |= invalid
-    wrong = {*errors, *(name.removesuffix("_FILE") for name in errors)}
+    wrong = {*errors, *(name.removesuffix("_FILE") for name in errors), *(_OF_TENANTS if only_kafka else ())}
     lines = [*errors.items(), *_broken_rules(settings, skipping=wrong)]
     return Wrong(tuple(f"{name} {text}" for name, text in sorted(lines))) if lines else settings
 

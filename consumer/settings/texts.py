@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from consumer.core.durations import DURATION_RULE, bounded, parse_duration
 
 _HOST = re.compile(r"(?!-)[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
+_PLACE = re.compile(r"[A-Za-z0-9_.-]{1,253}(:[1-9][0-9]{0,4})?")
 Network: TypeAlias = IPv4Network | IPv6Network
 
 
@@ -66,6 +67,23 @@ def _network(item: object) -> object:
     return _host(item)
 
 
+def _places(value: object) -> object:
+    """A JSON object of `host` or `host:port` to `address` or `address:port`."""
+    if not isinstance(value, str):
+        return value
+    rule = 'must be a JSON object such as {"relay.example.com:587": "127.0.0.1:2525"}'
+    try:
+        found: object = json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError(rule) from None
+    if not isinstance(found, dict):
+        raise ValueError(rule)
+    places = cast("dict[str, object]", found)
+    if not all(isinstance(place, str) and _PLACE.fullmatch(place) for pair in places.items() for place in pair):
+        raise ValueError(rule)
+    return {name.lower(): place for name, place in places.items()}
+
+
 def _flag_or_items(value: object) -> object:
     flag = {"true": True, "1": True, "false": False, "0": False, "": False}
     if isinstance(value, str) and value.strip().lower() in flag:
@@ -111,9 +129,11 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Host = Annotated[str, AfterValidator(_host)]
 Hosts = Annotated[bool | frozenset[Host], BeforeValidator(_flag_or_items)]
 Networks = Annotated[tuple[Annotated[Network | str, BeforeValidator(_network)], ...], BeforeValidator(_items)]
+Places = Annotated[dict[str, str], BeforeValidator(_places)]
 Name = Annotated[str, Field(min_length=1, max_length=249)]
 ReadableFile = Annotated[Path, AfterValidator(readable)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Servers = Annotated[str, AfterValidator(_servers)]
-TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+TopicPlaces = Annotated[dict[str, str], BeforeValidator(_places)]
+Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 Url = Annotated[str, AfterValidator(_url)]

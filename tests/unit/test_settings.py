@@ -40,6 +40,10 @@ def test_what_has_to_be_set_is_asked_for() -> None:
     )
 
 
+def test_a_command_that_speaks_to_kafka_only_needs_no_tenants() -> None:
+    assert isinstance(load({"CONSUMER_KAFKA__BOOTSTRAP_SERVERS": "kafka:9092"}, only_kafka=True), Settings)
+
+
 def test_everything_wrong_is_said_at_once_one_line_each() -> None:
     assert errors(
         LEAST
@@ -210,3 +214,9 @@ def test_each_setting_says_what_it_is_for() -> None:
 def test_the_page_of_settings_is_the_one_that_the_code_makes() -> None:
     page = HERE.parents[2] / "docs" / "settings.md"
     assert page.read_text() == reference(), "run: consumer reference settings > docs/settings.md"
+
+
+def test_relays_may_be_connected_to_elsewhere() -> None:
+    settings = load(GOOD | {"CONSUMER_NETWORK__HOSTS": '{"Smtp.example.com:25": "127.0.0.1:2525"}'})
+    assert isinstance(settings, Settings)
+    assert settings.network.hosts == {"smtp.example.com:25": "127.0.0.1:2525"}

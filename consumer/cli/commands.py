@@ -1,0 +1,156 @@
+"""The commands. Data goes to stdout, everything said to people to stderr; secrets come from the environment only."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from consumer.adapters import metrics
+from consumer.cli import checking, emitting, making, watching
+from consumer.cli.exits import EPILOG, Exit
+from consumer.cli.start import refuse
+from consumer.cli.start import run as start
+from consumer.cli.wire import MissingTopicError
+from consumer.core.durations import DURATION_RULE, parse_duration
+from consumer.ports import UncertainError
+from consumer.settings import Settings, Wrong, load, reference
+
+
+class Output(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+class Page(StrEnum):
+    SETTINGS = "settings"
+    METRICS = "metrics"
+
+
+OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How data is printed.")]
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=EPILOG,
+    help="Sends email as Kafka asks for it. Settings are CONSUMER_ variables: see `consumer reference settings`.",
+)
+topics = typer.Typer(no_args_is_help=True, help="Make and look at the topics.", epilog=EPILOG)
+commands.add_typer(topics, name="topics")
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Runs a command; its exit code."""
+    try:
+        commands(list(arguments), prog_name="consumer")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else Exit.OK
+    return Exit.OK
+
+
+@commands.command(epilog=EPILOG)
+def run() -> None:
+    """Take requests, send mail, publish outcomes, until SIGTERM."""
+    raise typer.Exit(start())
+
+
+@commands.command(epilog=EPILOG)
+def check(
+    *,
+    online: Annotated[bool, typer.Option("--online", help="Also connect to Kafka and look at the topics.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Say everything that is wrong with settings and tenants at once; show the settings in force."""
+    _end(checking.check(online=online, as_json=output is Output.JSON))
+
+
+@topics.command(epilog=EPILOG)
+def create() -> None:
+    """Make the topics that are missing; say in what the others differ from what is wanted."""
+    _end(making.create(_settings()))
+
+
+@topics.command(epilog=EPILOG)
+def describe(*, output: OutputOption = Output.TABLE) -> None:
+    """Show the topics as they are, and what is wrong with them."""
+    _end(making.describe(_settings(), as_json=output is Output.JSON))
+
+
+@commands.command(epilog=EPILOG)
+def send(  # noqa: PLR0913  each is a flag
+    *,
+    tenant: Annotated[str | None, typer.Option(help="Who sends. Needed, unless the file is a CloudEvent.")] = None,
+    to: Annotated[list[str] | None, typer.Option(help="A recipient; may be repeated.")] = None,
+    subject: Annotated[str | None, typer.Option(help="The subject.")] = None,
+    text: Annotated[str | None, typer.Option(help="The text body.")] = None,
+    html: Annotated[str | None, typer.Option(help="The HTML body.")] = None,
+    request_id: Annotated[str | None, typer.Option("--id", help="The request id; otherwise a new one.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Send this file as it is (- for stdin): a structured CloudEvent, or plain JSON."),
+    ] = None,
+    wait: Annotated[
+        float | None, typer.Option(help="Wait so many seconds for the outcome and print it.", min=0)
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Emit a request; with --wait, print its outcome. Credentials are never flags: put them into a file."""
+    fields = {"to": to, "subject": subject, "text": text, "html": html}
+    asked = emitting.emission(tenant, request_id, {key: value for key, value in fields.items() if value}, file)
+    if isinstance(asked, str):
+        _say(asked)
+        raise typer.Exit(Exit.USAGE)
+    _end(emitting.send(_settings(), asked, wait=wait, as_json=output is Output.JSON))
+
+
+@commands.command(epilog=EPILOG)
+def outcomes(
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as new ones come, until Ctrl-C.")] = False,
+    tenant: Annotated[str | None, typer.Option(help="Only of this tenant.")] = None,
+    type_: Annotated[
+        list[str] | None, typer.Option("--type", help="Only of this ending (accepted, rejected, ...); may be repeated.")
+    ] = None,
+    since: Annotated[str, typer.Option(help="How far back, such as 30m, 24h, 7d.")] = "1h",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Print outcomes, oldest first within a partition."""
+    seconds = parse_duration(since)
+    if seconds is None:
+        _say(f"--since {DURATION_RULE}")
+        raise typer.Exit(Exit.USAGE)
+    wanted = watching.Wanted(tenant, frozenset(type_ or ()), seconds, follow)
+    _end(watching.watch(_settings(), wanted, as_json=output is Output.JSON))
+
+
+@commands.command("reference", epilog=EPILOG)
+def pages(page: Page) -> None:
+    """Print the page of all settings, or of all metrics, as Markdown."""
+    typer.echo(reference() if page is Page.SETTINGS else metrics.reference(), nl=False)
+
+
+def _settings() -> Settings:
+    settings = load(only_kafka=True)
+    if isinstance(settings, Wrong):
+        raise typer.Exit(refuse(settings.errors))
+    return settings
+
+
+def _end(work: Coroutine[None, None, Exit]) -> NoReturn:
+    try:
+        code = asyncio.run(work)
+    except UncertainError as away:
+        _say(str(away))
+        code = Exit.UNAVAILABLE
+    except MissingTopicError as missing:
+        _say(str(missing))
+        code = Exit.SETTINGS
+    raise typer.Exit(code)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,98 @@
+"""Requests as `send` writes them, and outcomes as people and programs read them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from consumer.core.encode import KIND_HEADER
+from consumer.core.record import Headers
+
+STRUCTURED: Headers = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
+SEND_EMAIL = "email.send-email.v1"
+ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """A record to be written."""
+
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An outcome as it was read. `origin` is where its request lies, as partition:offset."""
+
+    kind: str
+    type: str
+    tenant: str
+    id: str
+    origin: str
+    time: str
+    data: Mapping[str, Any]
+
+    def as_json(self) -> str:
+        about = {"outcome": self.kind, "type": self.type, "tenant": self.tenant, "id": self.id, "origin": self.origin}
+        return json.dumps({**about, "time": self.time, "data": self.data}, ensure_ascii=False)
+
+    def as_line(self) -> str:
+        status = str(self.data.get("status", ""))
+        said = str(self.data.get("response") or self.data.get("message") or "")
+        cells = (self.time, f"{self.tenant:16}", f"{self.id:36}", f"{self.kind:13}", f"{status:3}", said)
+        return _printable("  ".join(cells).rstrip())
+
+
+def request(event_id: str, tenant: str, data: Mapping[str, object]) -> Emission:
+    """A CloudEvent in structured mode, keyed by tenant: so it lies in its home partition at once."""
+    event = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": "/consumer/cli",
+        "type": SEND_EMAIL,
+        "tenant": tenant,
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    return Emission(tenant.encode(), json.dumps(event, ensure_ascii=False).encode(), STRUCTURED)
+
+
+def raw(content: bytes, *, tenant: str | None, event_id: str | None) -> Emission:
+    """The bytes of a file as they are: a CloudEvent where they say so, otherwise plain, with headers."""
+    event = _object(content)
+    if "specversion" in event:
+        key = event.get("tenant")
+        return Emission(key.encode() if isinstance(key, str) else None, content, STRUCTURED)
+    named = (("tenant", tenant), ("request_id", event_id))
+    headers = tuple((name, value.encode()) for name, value in named if value)
+    return Emission(tenant.encode() if tenant else None, content, headers)
+
+
+def outcome(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> Seen:
+    """An outcome from its record, with nothing where something is not there."""
+    text = {name: (content or b"").decode(errors="replace") for name, content in headers}
+    data = _object(value or b"")
+    return Seen(
+        kind=text.get(KIND_HEADER, ""),
+        type=text.get("ce_type", ""),
+        tenant=text.get("ce_tenant", ""),
+        id=text.get("ce_causationid", ""),
+        origin=f"{text.get('ce_originpartition', '')}:{text.get('ce_originoffset', '')}",
+        time=text.get("ce_time", ""),
+        data=data,
+    )
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        found: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _printable(text: str) -> str:
+    """A relay's words must not reach the terminal as commands."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
