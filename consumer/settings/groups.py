@@ -146,9 +146,8 @@ class Smtp(_Group):
 class NetworkGuard(_Group):
     allow: Networks = ()
     """Networks or hosts that are let through though they are not public: a JSON list or comma list."""
-    hosts: Places = Field(default_factory=dict[str, str])
-    """Where relays are really connected to, as a JSON object of host or host:port to address or address:port; certificates
-    are still checked for the name. For tests, and for relays behind a tunnel."""
+    hosts: Places = Field(default={})
+    """Where relays are really connected to: a JSON object of host or host:port to address or address:port. TLS keeps the name."""
 
 
 class Work(_Group):

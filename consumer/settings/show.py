@@ -37,12 +37,16 @@ def _tables() -> Iterator[str]:
         if variable.group != group:
             group = variable.group
             yield f"\n## {group}\n\n| variable | default | what for |\n|---|---|---|\n"
-        yield f"| `{variable.name}` | {_default(variable)} | {variable.info.description or ''} |\n"
+        yield f"| `{variable.name}` | {_default(variable)} | {_described(variable)} |\n"
+
+
+def _described(variable: Variable) -> str:
+    return " ".join((variable.info.description or "").split())
 
 
 def _default(variable: Variable) -> str:
-    default = _plain(variable.info.default)
-    return "" if default in (None, [], "") else f"`{default}`"
+    default = _plain(variable.info.get_default(call_default_factory=True, validated_data={}))
+    return "" if default in (None, [], {}, "") else f"`{default}`"
 
 
 def _value(settings: Settings, variable: Variable) -> object:
@@ -56,7 +60,7 @@ def _plain(value: object) -> object:
         return _duration(value)
     if isinstance(value, tuple | frozenset):
         return sorted(str(item) for item in cast("tuple[object, ...]", value))
-    return value if value is None or isinstance(value, bool | int) else str(value)
+    return value if value is None or isinstance(value, bool | int | dict) else str(value)
 
 
 def _duration(value: timedelta) -> str:

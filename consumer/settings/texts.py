@@ -76,9 +76,7 @@ def _places(value: object) -> object:
         found: object = json.loads(value)
     except (ValueError, RecursionError):
         raise ValueError(rule) from None
-    if not isinstance(found, dict):
-        raise ValueError(rule)
-    places = cast("dict[str, object]", found)
+    places = cast("dict[str, object]", found) if isinstance(found, dict) else {"": None}
     if not all(isinstance(place, str) and _PLACE.fullmatch(place) for pair in places.items() for place in pair):
         raise ValueError(rule)
     return {name.lower(): place for name, place in places.items()}
@@ -134,6 +132,5 @@ Name = Annotated[str, Field(min_length=1, max_length=249)]
 ReadableFile = Annotated[Path, AfterValidator(readable)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Servers = Annotated[str, AfterValidator(_servers)]
-TopicPlaces = Annotated[dict[str, str], BeforeValidator(_places)]
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
+TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 Url = Annotated[str, AfterValidator(_url)]

@@ -217,6 +217,5 @@ def test_the_page_of_settings_is_the_one_that_the_code_makes() -> None:
 
 
 def test_relays_may_be_connected_to_elsewhere() -> None:
-    settings = load(GOOD | {"CONSUMER_NETWORK__HOSTS": '{"Smtp.example.com:25": "127.0.0.1:2525"}'})
-    assert isinstance(settings, Settings)
-    assert settings.network.hosts == {"smtp.example.com:25": "127.0.0.1:2525"}
+    loaded = settings(CONSUMER_NETWORK__HOSTS='{"Smtp.example.com:25": "127.0.0.1:2525"}')
+    assert loaded.network.hosts == {"smtp.example.com:25": "127.0.0.1:2525"}
