@@ -147,7 +147,7 @@ class NetworkGuard(_Group):
     allow: Networks = ()
     """Networks or hosts that are let through though they are not public: a JSON list or comma list."""
     hosts: Places = Field(default={})
-    """Where relays are really connected to: a JSON object of host or host:port to address or address:port. TLS keeps the name."""
+    """Where relays are really connected to: a JSON object of host[:port] to address[:port]. TLS keeps the name."""
 
 
 class Work(_Group):

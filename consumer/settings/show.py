@@ -60,7 +60,9 @@ def _plain(value: object) -> object:
         return _duration(value)
     if isinstance(value, tuple | frozenset):
         return sorted(str(item) for item in cast("tuple[object, ...]", value))
-    return value if value is None or isinstance(value, bool | int | dict) else str(value)
+    if isinstance(value, dict):
+        return cast("dict[str, str]", value)
+    return value if value is None or isinstance(value, bool | int) else str(value)
 
 
 def _duration(value: timedelta) -> str:
