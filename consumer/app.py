@@ -25,6 +25,7 @@ from consumer.adapters.kafka.source import KafkaSource, Membership
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.metrics.observer import Telemetry
 from consumer.adapters.schemas import load
+from consumer.adapters.smtp.dialer import mapped
 from consumer.adapters.smtp.options import PoolLimits, SmtpOptions, Timeouts
 from consumer.adapters.smtp.transport import SmtpTransport
 from consumer.adapters.tenants_file import TenantsFile, read
@@ -95,7 +96,9 @@ class App:
         self._names = Names(
             settings.topics.requests, settings.topics.outcomes, settings.topics.parked, settings.kafka.group_id
         )
-        self._transport = SmtpTransport(self._clock, smtp_options(settings.smtp), on_stage=metrics.stage)
+        self._transport = SmtpTransport(
+            self._clock, smtp_options(settings.smtp), on_stage=metrics.stage, reach=mapped(settings.network.hosts)
+        )
         self._source = KafkaSource(self._cluster, self._names, self._membership())
         self._journal = self._made_journal()
         self._room = Room(settings.work.in_flight)

@@ -35,6 +35,13 @@ def parse_address(text: str) -> Address | None:
     return Address(address) if len(address.encode()) <= _OCTETS else None
 
 
+def parse_recipient(text: str) -> Address | None:
+    """An address, or a name without a domain: the relay knows whom it means (as RFC 5321, 4.1.1.3 has for Postmaster)."""
+    if _LOCAL.fullmatch(text) and len(text.encode()) <= _LOCAL_OCTETS:
+        return Address(text)
+    return parse_address(text)
+
+
 def needs_smtputf8(address: Address) -> bool:
     """Whether only a relay with SMTPUTF8 can take it (RFC 6531): the local part is not ASCII."""
     return not address.isascii()

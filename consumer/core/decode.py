@@ -13,7 +13,7 @@ import jsonschema_rs
 import orjson
 from pydantic import ValidationError
 
-from consumer.core.address import parse_address
+from consumer.core.address import parse_recipient
 from consumer.core.envelope import Event, Refused, unwrap
 from consumer.core.outcome import Invalid
 from consumer.core.record import Record
@@ -146,7 +146,7 @@ def _beyond_schema(email: SendEmail) -> tuple[str, ...]:
 def _deliverable(address: str) -> bool:
     if address.isascii() and "xn--" not in address.lower():
         return True  # then the schema has said it all
-    return parse_address(address) is not None
+    return parse_recipient(address) is not None
 
 
 def _request(record: Record, event: Event, email: SendEmail) -> Request:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consumer.core.address import parse_address
+from consumer.core.address import parse_address, parse_recipient
 from consumer.core.compose import Letter, compose, date_header, message_id, needs_smtputf8
 from consumer.core.mail import Address, Mail
 from consumer.core.outcome import Invalid
@@ -26,7 +26,7 @@ def post(request: Request, tenant: Tenant, *, answered: frozenset[int], now: flo
     email = request.email
     sender = sender_of(request, tenant)
     lists = {"to": email.to, "cc": email.cc, "bcc": email.bcc, "replyTo": email.reply_to, "from": (sender,)}
-    parsed = {field: tuple(map(parse_address, written)) for field, written in lists.items()}
+    parsed = {field: tuple(map(parse_recipient if field == "to" else parse_address, written)) for field, written in lists.items()}
     errors = tuple(
         f"/{field}/{index}: not an address that mail can be sent to"
         for field, addresses in parsed.items()
@@ -65,7 +65,7 @@ def _posted(
 
 
 def _recipients(request: Request, indices: tuple[int, ...]) -> tuple[Address, ...]:
-    wire = (parse_address(request.email.recipients[index]) for index in indices)
+    wire = (parse_recipient(request.email.recipients[index]) for index in indices)
     return tuple(address for address in wire if address is not None)
 
 

@@ -23,6 +23,7 @@ from consumer.core.tenant import Scheme
 from consumer.core.timestamp import parse_timestamp
 
 _SHORT = (("recipient", "to"), ("message", "text"))
+"""At most one of each pair; `message` becomes the other, `recipient` has a rule of its own."""
 
 
 def _integral(value: object) -> object:
@@ -42,6 +43,12 @@ def _scheme(value: object) -> object:
 
 def _local_fits(value: str) -> str:
     if wire.LOCAL_FITS.match(value):
+        return value
+    raise ValueError
+
+
+def _recipient_fits(value: str) -> str:
+    if wire.RECIPIENT_FITS.match(value):
         return value
     raise ValueError
 
@@ -66,6 +73,7 @@ def _seconds(value: object) -> object:
 
 
 MailAddress = Annotated[str, StringConstraints(max_length=254, pattern=wire.ADDRESS), AfterValidator(_local_fits)]
+Recipient = Annotated[str, StringConstraints(max_length=254, pattern=wire.RECIPIENT), AfterValidator(_recipient_fits)]
 Addresses = Annotated[tuple[MailAddress, ...], Field(strict=False, max_length=1000)]
 Body = Annotated[str, StringConstraints(min_length=1, max_length=10_485_760)]
 Url = Annotated[str, StringConstraints(max_length=8192, pattern=wire.URL)]
@@ -119,7 +127,8 @@ OneAttachment: TypeAlias = Annotated[Attachment, BeforeValidator(_described)]
 class SendEmail(_Closed):
     """One mail as asked for. Whatever a person can hide in may be a PII token instead."""
 
-    to: Addresses = ()
+    recipient: Recipient | None = None
+    several: Addresses = Field(default=(), alias="to")
     cc: Addresses = ()
     bcc: Addresses = ()
     sender: MailAddress | None = Field(default=None, alias="from")
@@ -143,12 +152,10 @@ class SendEmail(_Closed):
             return value
         fields = dict(cast("dict[str, object]", value))
         for short, name in _SHORT:
-            if short not in fields:
-                continue
-            if name in fields:
+            if short in fields and name in fields:
                 raise ValueError
-            given = fields.pop(short)
-            fields[name] = (given,) if name == "to" else given
+        if "message" in fields:
+            fields["text"] = fields.pop("message")
         return fields
 
     @model_validator(mode="after")
@@ -158,6 +165,11 @@ class SendEmail(_Closed):
         if self.sender is not None and self.connection is None:
             raise ValueError
         return self
+
+    @property
+    def to(self) -> tuple[str, ...]:
+        """The To of the mail, by whichever of its two names it came."""
+        return self.several if self.recipient is None else (self.recipient,)
 
     @property
     def recipients(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -253,3 +253,15 @@ async def reach(host: str, port: int, within: float) -> socket.socket:
         else:
             return sock
     raise error
+
+
+def mapped(places: Mapping[str, str]) -> Reach:
+    """Connects elsewhere than the name says, for the hosts (or host:port) that are named here."""
+
+    async def reach_mapped(host: str, port: int, within: float) -> socket.socket:
+        name = host.lower().rstrip(".")
+        place = places.get(f"{name}:{port}", places.get(name, host))
+        address, _, other = place.partition(":") if place.count(":") == 1 else (place, "", "")
+        return await reach(address, int(other or port), within)
+
+    return reach_mapped
