@@ -41,7 +41,8 @@ class Seen:
     def as_line(self) -> str:
         status = str(self.data.get("status", ""))
         said = str(self.data.get("response") or self.data.get("message") or "")
-        cells = (self.time, f"{self.tenant:16}", f"{self.id:36}", f"{self.kind:13}", f"{status:3}", said)
+        ending = str(self.data.get("type") or self.kind)
+        cells = (self.time, f"{self.tenant:16}", f"{self.id:36}", f"{ending:15}", f"{status:3}", said)
         return _printable("  ".join(cells).rstrip())
 
 
