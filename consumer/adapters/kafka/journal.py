@@ -122,13 +122,15 @@ class KafkaJournal:
         await producer.begin_transaction()
         place = TopicPartition(self._names.requests, partition)
         sends = [await producer.send(topic, **record) for topic, record in self._records(partition, tick)]
-        offsets = {place: OffsetAndMetadata(tick.position, tick.metadata)}
-        await producer.send_offsets_to_transaction(offsets, self._names.group)
         # Each has to be awaited: a send that failed unseen would leave its outcome out of a tick that commits.
+        # And before the offsets: while the group is being added to the transaction, the broker refuses records
+        # of it (as NotEnoughReplicas), and half of all ticks would wait for a retry.
         if sends:
             await asyncio.wait(sends)
         for send in sends:
             send.result()
+        offsets = {place: OffsetAndMetadata(tick.position, tick.metadata)}
+        await producer.send_offsets_to_transaction(offsets, self._names.group)
         await producer.commit_transaction()
 
     def _records(self, partition: int, tick: Tick) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -147,7 +149,8 @@ class KafkaJournal:
 
     async def _fence(self, partition: int) -> None:
         producer = AIOKafkaProducer(
-            **self._cluster.options(),
+            # The broker refuses a transaction while it still ends the last one, which takes milliseconds.
+            **(self._cluster.options() | {"retry_backoff_ms": 50}),
             transactional_id=f"{self._names.group}.{self._names.requests}.{partition}",
             transaction_timeout_ms=round(self._timeout * 1000),
             max_request_size=64 * 1024 * 1024,
