@@ -216,23 +216,26 @@ class App:
 
 def smtp_options(smtp: Smtp) -> SmtpOptions:
     """The transport's part of the settings."""
-    connect, command = smtp.connect_timeout.total_seconds(), smtp.command_timeout.total_seconds()
+    command = smtp.command_timeout.total_seconds()
     timeouts = Timeouts(
-        connect=connect,
-        tls=connect,
+        connect=smtp.connect_timeout.total_seconds(),
+        greeting=smtp.greeting_timeout.total_seconds(),
+        tls=smtp.tls_timeout.total_seconds(),
         auth=smtp.auth_timeout.total_seconds(),
         mail=command,
         rcpt=command,
         data=smtp.data_timeout.total_seconds(),
+        block=smtp.block_timeout.total_seconds(),
         body=smtp.body_timeout.total_seconds(),
     )
     limits = PoolLimits(
         connections=smtp.connections_per_relay,
         total=smtp.connections_total,
         messages=smtp.messages_per_connection,
+        age=smtp.age.total_seconds(),
         idle=smtp.idle.total_seconds(),
     )
-    return SmtpOptions(timeouts, limits, smtp.allow_plaintext)
+    return SmtpOptions(timeouts, limits, smtp.allow_plaintext, smtp.hello)
 
 
 async def _run(settings: Settings) -> int:

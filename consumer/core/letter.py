@@ -26,7 +26,10 @@ def post(request: Request, tenant: Tenant, *, answered: frozenset[int], now: flo
     email = request.email
     sender = sender_of(request, tenant)
     lists = {"to": email.to, "cc": email.cc, "bcc": email.bcc, "replyTo": email.reply_to, "from": (sender,)}
-    parsed = {field: tuple(map(parse_recipient if field == "to" else parse_address, written)) for field, written in lists.items()}
+    parsed = {
+        field: tuple(map(parse_recipient if field == "to" else parse_address, written))
+        for field, written in lists.items()
+    }
     errors = tuple(
         f"/{field}/{index}: not an address that mail can be sent to"
         for field, addresses in parsed.items()
@@ -60,7 +63,9 @@ def _posted(
     indices = tuple(index for index in range(len(email.recipients)) if index not in answered)
     recipients = _recipients(request, indices)
     smtputf8 = needs_smtputf8(letter) or not all(map(str.isascii, recipients))
-    mail = Mail(sender, recipients, content, identity, smtputf8=smtputf8, eight_bit=not content.isascii())
+    mail = Mail(
+        sender, recipients, content, identity, smtputf8=smtputf8, eight_bit=not content.isascii(), lane=tenant.name
+    )
     return Posted(mail, relay_of(request, tenant), indices)
 
 

@@ -11,7 +11,10 @@ Address = NewType("Address", str)
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """Envelope and content. `content` has CRLF line ends and is not dot-stuffed; its repr tells nobody's data."""
+    """Envelope and content. `content` has CRLF line ends and is not dot-stuffed; its repr tells nobody's data.
+
+    Mails of different lanes take turns where they wait for the same relay.
+    """
 
     sender: Address
     recipients: tuple[Address, ...]
@@ -19,6 +22,7 @@ class Mail:
     message_id: str
     smtputf8: bool = False
     eight_bit: bool = False
+    lane: str = ""
 
     @override
     def __repr__(self) -> str:

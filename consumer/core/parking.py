@@ -1,8 +1,8 @@
 """What waits outside its partition's path: until when, and why.
 
 An entry is keyed by its home offset. It is written to `email.parked` with coordinates and counters, no payload.
-Whoever waits for a slot stands in the tenant's queue, in order of home offset; everything else waits for its
-due time. Both are also due at their deadline, where they expire.
+Whoever waits for a slot or for its tenant's share of the room stands in the tenant's queue, in order of home offset;
+everything else waits for its due time. Both are also due at their deadline, where they expire.
 """
 
 from collections.abc import Iterator
@@ -26,6 +26,10 @@ class Reason(StrEnum):
     ATTACHMENT = "attachment-host-unavailable"
     SHARE = "tenant-share"  # the tenant has its share of the room in flight
     RESEND = "resend"  # in doubt after a takeover, asked to be sent again
+
+
+QUEUED = frozenset((Reason.WINDOW, Reason.SHARE))
+"""Who waits for one of these stands in the tenant's queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Parking:
         """Park it, or put it back with its new due time."""
         self._entries[entry.offset] = entry
         self._out.discard(entry.offset)
-        if entry.reason is Reason.WINDOW:
+        if entry.reason in QUEUED:
             heappush(self._queues.setdefault(entry.tenant, []), entry.offset)
             heappush(self._due, (entry.deadline, entry.offset))
             self.wake(entry.tenant, entry.due)
@@ -148,7 +152,7 @@ class Parking:
         queue = self._queues.get(tenant)
         while queue:
             entry = self._entries.get(queue[0])
-            if entry is not None and entry.reason is Reason.WINDOW and queue[0] not in self._out:
+            if entry is not None and entry.reason in QUEUED and queue[0] not in self._out:
                 return queue[0]
             heappop(queue)
         self._queues.pop(tenant, None)
@@ -159,5 +163,5 @@ class Parking:
         entry = self._entries.get(offset)
         if entry is None or offset in self._out:
             return True
-        when = entry.deadline if entry.reason is Reason.WINDOW else min(entry.due, entry.deadline)
+        when = entry.deadline if entry.reason in QUEUED else min(entry.due, entry.deadline)
         return at != when

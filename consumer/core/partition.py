@@ -4,6 +4,7 @@ Nothing here waits: each method reads and stores in one step, and that is what m
 decided is in force at once in memory, and in Kafka with the tick that `cut` hands out and `confirm` or `refuse` ends.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from consumer.core.conclude import finish
@@ -24,6 +25,12 @@ ROOM = 500
 
 DAY = 86_400.0
 
+LATELY = 60.0
+"""Seconds for which a tenant that was here counts as one that might come again."""
+
+WORTHWHILE = 20
+"""Requests of a queue that are read again in one go, while others of the same tenant are in flight."""
+
 
 @dataclass(slots=True, eq=False)
 class Work:
@@ -34,6 +41,7 @@ class Work:
     request: Request | None = None
     tenant: Tenant | None = None
     resend: bool = False
+    flying: bool = False
 
     @property
     def offset(self) -> int:
@@ -69,6 +77,9 @@ class Partition:
         self.intents: set[int] = set()  # granted, or asked for
         self.asked: dict[int, None] = {}  # in the order of asking
         self._keeping = keeping
+        self._flying: Counter[str] = Counter()  # admitted and not ended, by tenant
+        self._latest: str | None = None
+        self._turned = -LATELY  # when another tenant than the one before was here
         self._windows: dict[str, Windows] = {}
         self._limits: dict[str, tuple[Limit, ...]] = {}
         self._unsettled: dict[int, Work] = {}
@@ -108,8 +119,13 @@ class Partition:
 
     # admission
 
-    def admit(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded | Later | Skipped:
-        """Whether it may be sent now. Takes the id and a slot, or says how it ends or waits."""
+    def admit(
+        self, work: Work, request: Request, tenant: Tenant, now: float, *, spare: int
+    ) -> Admitted | Concluded | Later | Skipped:
+        """Whether it may be sent now. Takes the id and a slot, or says how it ends or waits.
+
+        `spare` is how many more requests this process may have in flight.
+        """
         mark = fingerprint(request.tenant, request.id)
         used = self.ids.open(mark, request.subject.origin, request.digest)
         if isinstance(used, Seen):
@@ -121,7 +137,13 @@ class Partition:
             return self.expired(work)
         if request.email.send_at is not None and request.email.send_at > now:
             return Later(Reason.SEND_AT, request.email.send_at, work.progress)
-        return self._slot(work, request, tenant, now)
+        if self.parking.queued(tenant.name, before=work.offset) or self._has_its_share(work, now, spare):
+            return Later(Reason.SHARE, now, work.progress)
+        admitted = self._slot(work, request, tenant, now)
+        if admitted is ADMITTED and not work.flying:
+            work.flying = True
+            self._flying[tenant.name] += 1
+        return admitted
 
     def expired(self, work: Work) -> Concluded:
         """Its time is up."""
@@ -139,8 +161,6 @@ class Partition:
         if never:
             longest = max(limit.per for limit in limits)
             return Concluded(request.subject, RateLimited(longest), request.digest, work.progress)
-        if tenant.over_limit == "defer" and self.parking.queued(tenant.name, before=work.offset):
-            return self._queue(work, tenant, now)
         full = self.windows(tenant.name).take(work.offset, recipients, limits, now)
         if full is None:
             return ADMITTED
@@ -148,11 +168,24 @@ class Partition:
             wait = (full.until or now + 1) - now
             return Concluded(request.subject, RateLimited(wait), request.digest, work.progress)
         self._limits[tenant.name] = limits
-        return self._queue(work, tenant, full.until or self._deadline(work))
+        return Later(Reason.WINDOW, full.until or self._deadline(work), work.progress)
 
-    def _queue(self, work: Work, tenant: Tenant, until: float) -> Later:
-        self._limits.setdefault(tenant.name, tenant.limits)
-        return Later(Reason.WINDOW, until, work.progress)
+    # a tenant's share of the room
+
+    def _has_its_share(self, work: Work, now: float, spare: int) -> bool:
+        """Whether the tenant has so much in flight that others, who were here lately, might find no room."""
+        tenant = _known(work).tenant
+        if self._latest not in (None, tenant):
+            self._turned = now
+        self._latest = tenant
+        alone = now - self._turned > LATELY
+        return not (work.flying or alone) and self._flying[tenant] >= self._share(tenant, spare)
+
+    def _share(self, tenant: str, spare: int) -> int:
+        """Half of what others leave: however many relays hang, there is room for one tenant more."""
+        own = self._flying[tenant]
+        here = ROOM - max(0, len(self._unsettled) - own)
+        return max(1, min(here, spare + own) // 2)
 
     def _deadline(self, work: Work) -> float:
         request = _known(work)
@@ -197,6 +230,9 @@ class Partition:
     def _charge(self, work: Work, ending: Ending) -> None:
         if work.request is None:
             return
+        if work.flying:
+            work.flying = False
+            self._flying[work.request.tenant] -= 1
         windows = self.windows(work.request.tenant)
         progress = ending.progress if isinstance(ending, Concluded | Later) else work.progress
         for at, recipients in progress.sent_at[len(work.progress.sent_at) :]:
@@ -269,16 +305,19 @@ class Partition:
         """Parked requests to go on with, at most so many: due ones, and as many of each queue as have a slot."""
         offsets = self.parking.take_due(now, most)
         for tenant in self.parking.awake(now):
-            offsets += self._heads(tenant, now, most - len(offsets))
+            offsets += self._heads(tenant, now, most - len(offsets), spare=most)
         return [entry for offset in offsets if (entry := self.parking.get(offset)) is not None]
 
-    def _heads(self, tenant: str, now: float, most: int) -> list[int]:
+    def _heads(self, tenant: str, now: float, most: int, *, spare: int) -> list[int]:
         windows, limits = self.windows(tenant), self._limits.get(tenant, ())
-        free = windows.free(limits, now)
-        taken = self.parking.take_queued(tenant, min(free, most))
+        free, own = windows.free(limits, now), self._flying[tenant]
+        share = self._share(tenant, spare) - own
+        if share < min(WORTHWHILE, own):
+            return []  # whoever of them ends next wakes the queue
+        taken = self.parking.take_queued(tenant, min(free, share, most))
         if not free and (at := windows.next_free(limits, now)) is not None:
             self.parking.wake(tenant, at)
-        elif most < free:
+        elif most < min(free, share):
             self.parking.wake(tenant, now)
         # Otherwise whoever was taken wakes the queue when it ends.
         return taken

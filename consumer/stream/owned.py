@@ -206,7 +206,7 @@ class Owned:
     def admit(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded | Later | Skipped:
         if self.state is None:
             raise AssertionError(self.number)
-        return self.state.admit(work, request, tenant, now)
+        return self.state.admit(work, request, tenant, now, spare=self._world.room.free)
 
     async def permit(self, work: Work) -> float | None:
         """Ask for an intent: the answer comes with the tick that holds it."""

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from consumer.adapters.smtp.dialer import Connection
 from consumer.adapters.smtp.options import PoolLimits
+from consumer.adapters.smtp.places import Places
 from consumer.core.attempt import NotSent
 from consumer.core.tenant import Relay
 from consumer.ports import Clock
@@ -42,7 +43,7 @@ class Pool:
     def __init__(self, relay: Relay, dial: Dial, room: Room, *, limits: PoolLimits, clock: Clock) -> None:
         self.relay = relay
         self.size = relay.max_connections or limits.connections
-        self.places = asyncio.Semaphore(self.size + limits.ahead)
+        self.places = Places(self.size + limits.ahead)
         self.taken = 0
         self.open = 0
         self.opening = 0

@@ -74,7 +74,7 @@ class SmtpTransport(ports.Transport):
         leave = Leave(permit, self._clock)
         pool.taken += 1
         try:
-            async with pool.places:
+            async with pool.places.one(mail.lane):
                 # A busy relay: leave is asked for while others send. Otherwise only just before DATA.
                 if pool.crowded and not await leave.given():
                     return Lapsed()

@@ -1,0 +1,57 @@
+"""Who may come near a connection next: places given out in turns, a lane each.
+
+A relay that tenants share must not serve the flood of one of them first: whoever waits stands in the lane of
+its mail, and the lanes are served in rotation.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from typing_extensions import override
+
+
+class Places:
+    """So many places, fairly shared by lane."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._lanes: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Places {self._free} free, {len(self._lanes)} lanes wait>"
+
+    @asynccontextmanager
+    async def one(self, lane: str) -> AsyncGenerator[None]:
+        """Hold a place, once it is this lane's turn."""
+        await self._acquire(lane)
+        try:
+            yield
+        finally:
+            self._release()
+
+    async def _acquire(self, lane: str) -> None:
+        if self._free and not self._lanes:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lanes.setdefault(lane, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._release()
+            raise
+
+    def _release(self) -> None:
+        self._free += 1
+        while self._free and self._lanes:
+            lane, waiting = self._lanes.popitem(last=False)
+            turn = waiting.popleft()
+            if waiting:
+                self._lanes[lane] = waiting  # at the end: the other lanes come first
+            if not turn.done():
+                self._free -= 1
+                turn.set_result(None)

@@ -1,0 +1,40 @@
+"""Places near a connection, shared by lane."""
+
+import asyncio
+
+from consumer.adapters.smtp.places import Places
+
+
+async def test_the_flood_of_one_lane_does_not_hold_up_another() -> None:
+    places, order = Places(1), list[str]()
+
+    async def mail(lane: str) -> None:
+        async with places.one(lane):
+            order.append(lane)
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(50):
+            tasks.create_task(mail("flood"))
+        await asyncio.sleep(0)
+        for _ in range(3):
+            tasks.create_task(mail("other"))
+    assert [at for at, lane in enumerate(order) if lane == "other"][-1] <= 8
+    assert len(order) == 53
+
+
+async def test_who_is_cancelled_in_the_moment_of_its_turn_passes_the_place_on() -> None:
+    places = Places(1)
+    async with asyncio.TaskGroup() as tasks:
+        async with places.one("a"):
+            cancelled = tasks.create_task(_hold(places))
+            await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        async with asyncio.timeout(1), places.one("b"):
+            pass
+
+
+async def _hold(places: Places) -> None:
+    async with places.one("a"):
+        await asyncio.Event().wait()
