@@ -19,11 +19,11 @@ class Certificates:
     key: Path
 
 
-def write_certificates(folder: Path, flaw: Flaw | None = None) -> Certificates:
-    """Make an authority and a certificate for localhost (or, flawed, one that must be refused)."""
+def write_certificates(folder: Path, flaw: Flaw | None = None, *, also_for: tuple[str, ...] = ()) -> Certificates:
+    """Make an authority and a certificate for localhost and these names (or, flawed, one that must be refused)."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA()
-    names = ("elsewhere.example",) if flaw == "wrong-host" else ("localhost", "127.0.0.1", "::1")
+    names = ("elsewhere.example",) if flaw == "wrong-host" else ("localhost", "127.0.0.1", "::1", *also_for)
     expiry = datetime(2020, 1, 1, tzinfo=UTC) if flaw == "expired" else None
     server = authority.issue_cert(*names, not_after=expiry)
     files = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")

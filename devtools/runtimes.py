@@ -28,6 +28,7 @@ _LOGGING = _ROOT / "devtools" / "kafka" / "log4j2.properties"
 _COMPOSE = _ROOT / "docker-compose.yml"
 _OLDEST_JAVA = 17
 _JAVA_FLAGS = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+_RUN_CLASS = "/opt/kafka/bin/kafka-run-class.sh"
 _DATA_IN_IMAGE = "/var/lib/kafka/data"
 
 
@@ -65,6 +66,10 @@ class Runtime(Protocol):
 
     def forget(self, node: Node) -> None:
         """Remove what it keeps outside of the node's folder."""
+        ...
+
+    def tool(self, name: str, *arguments: str) -> list[str]:
+        """The command that runs one of Kafka's own tools, by the name of its class."""
         ...
 
 
@@ -111,6 +116,9 @@ class Jars:
     def forget(self, node: Node) -> None:
         pass
 
+    def tool(self, name: str, *arguments: str) -> list[str]:
+        return [*self._java, name, *arguments]
+
 
 class Docker:
     """Kafka's image under Docker: the child is the attached client, which hands SIGTERM on to the container."""
@@ -142,6 +150,10 @@ class Docker:
 
     def forget(self, node: Node) -> None:
         _run(["docker", "volume", "rm", "--force", node.directory.name], within=30)
+
+    def tool(self, name: str, *arguments: str) -> list[str]:
+        run = ["docker", "run", "--rm", "--interactive", "--network", "host", "--entrypoint", _RUN_CLASS, self._image]
+        return [*run, name, *arguments]
 
     def _tell(self, verb: str, child: Child) -> None:
         done = _run(["docker", verb, self._names[child.pid]], within=30)
