@@ -1,0 +1,97 @@
+"""What is measured, each as a process of its own."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import events, sink
+from benchmarks.plain import compose
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run happens: its topics, its relay, its folder."""
+
+    bootstrap: str
+    requests: str
+    run: str
+    port: int
+    connections: int
+    mails: int
+    folder: Path
+
+    @property
+    def outcomes(self) -> str:
+        return f"outcomes-{self.run}"
+
+    @property
+    def parked(self) -> str:
+        return f"parked-{self.run}"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a process is started."""
+
+    command: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One row of the table. Without outcomes, it ends by itself when its mails are sent."""
+
+    name: str
+    start: Callable[[Place], Start]
+    outcomes: bool = True
+
+
+def _ours(place: Place) -> Start:
+    tenants = place.folder / "tenants.yaml"
+    tenants.write_text(_tenants(place.port))
+    environment = {
+        "KAFKA__BOOTSTRAP_SERVERS": place.bootstrap,
+        "KAFKA__GROUP_ID": f"consumer-{place.run}",
+        "TOPICS__REQUESTS": place.requests,
+        "TOPICS__OUTCOMES": place.outcomes,
+        "TOPICS__PARKED": place.parked,
+        "TENANTS__FILE": str(tenants),
+        "HTTP__PORT": "0",
+        "SMTP__ALLOW_PLAINTEXT": "127.0.0.1",
+        "SMTP__CONNECTIONS_PER_RELAY": str(place.connections),
+    }
+    return Start(
+        [sys.executable, "-m", "consumer", "run"], {f"CONSUMER_{name}": text for name, text in environment.items()}
+    )
+
+
+def _tenants(port: int) -> str:
+    entry = f"{{smtp_host: 127.0.0.1, smtp_port: {port}, smtp_scheme: plain, domain: acme.example, hLimit: 1000000}}"
+    return "tenants:\n" + "".join(f"  {name}: {entry}\n" for name in events.TENANTS)
+
+
+def _plain(place: Place) -> Start:
+    given = {
+        "bootstrap": place.bootstrap,
+        "group": f"plain-{place.run}",
+        "requests": place.requests,
+        "outcomes": place.outcomes,
+        "host": "127.0.0.1",
+        "port": str(place.port),
+        "connections": str(place.connections),
+    }
+    words = [word for name, text in given.items() for word in (f"--{name}", text)]
+    return Start([sys.executable, "-m", "benchmarks.plain", *words])
+
+
+def _source(place: Place) -> Start:
+    ready = place.folder / "ready.eml"
+    ready.write_bytes(compose(events.request(1), "request-1").as_bytes().replace(b"\r\n", b"\n"))
+    words = ["-d", "-s", str(place.connections), "-m", str(place.mails), "-F", str(ready), f"127.0.0.1:{place.port}"]
+    return Start([sink.source() or "smtp-source", *words])
+
+
+OURS = System("this consumer", _ours)
+PLAIN = System("plain asyncio consumer", _plain)
+SOURCE = System("smtp-source, ready bytes", _source, outcomes=False)
