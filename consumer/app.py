@@ -235,7 +235,8 @@ def smtp_options(smtp: Smtp) -> SmtpOptions:
         age=smtp.age.total_seconds(),
         idle=smtp.idle.total_seconds(),
     )
-    return SmtpOptions(timeouts, limits, smtp.allow_plaintext, smtp.hello)
+    ca_file = str(smtp.ca_file) if smtp.ca_file else None
+    return SmtpOptions(timeouts, limits, smtp.allow_plaintext, smtp.hello, ca_file)
 
 
 async def _run(settings: Settings) -> int:

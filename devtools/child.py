@@ -74,6 +74,11 @@ class Child:
         return self._process.poll() is None
 
     @property
+    def code(self) -> int | None:
+        """The exit code once it has ended; negative for a signal."""
+        return self._process.poll()
+
+    @property
     def tail(self) -> str:
         """The end of what it has said."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-_TAIL:])

@@ -47,6 +47,13 @@ async def test_a_verified_relay_gets_the_mail(right: Certificates, scheme: Schem
         assert post.relay.taken[0].content.endswith(b"x\r\n.\r\n")
 
 
+async def test_the_operators_authority_holds_for_relays_that_name_none(right: Certificates) -> None:
+    how = SmtpOptions(PATIENT, ca_file=str(right.authority))
+    name = lambda port: Relay("localhost", port)  # noqa: E731
+    async with posting(manner=Manner(), certificates=right, how=how, name=name) as post:
+        assert isinstance(await post.send(), Answered)
+
+
 @SCHEMES
 @pytest.mark.parametrize("flaw", ["expired", "wrong-host"])
 async def test_a_wrong_certificate_gets_no_mail_and_no_password(tmp_path: Path, scheme: Scheme, flaw: Flaw) -> None:

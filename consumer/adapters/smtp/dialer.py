@@ -69,7 +69,7 @@ class Dialer:
         self._timeouts = options.timeouts
         self._on_stage = on_stage
         self._reach = reach
-        self._contexts = Contexts()
+        self._contexts = Contexts(options.ca_file)
 
     async def dial(self, relay: Relay) -> Connection | NotSent:
         """Connect, secure and log in; or say how far it came."""

@@ -45,12 +45,14 @@ class SmtpOptions:
     """`allow_plaintext` names the hosts that may be written to without TLS, or is True for all.
 
     `hello` is our name in EHLO; None says our address instead (RFC 5321, 4.1.3).
+    `ca_file` holds authorities to trust beside the system's, for every relay.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
     limits: PoolLimits = field(default_factory=PoolLimits)
     allow_plaintext: bool | frozenset[str] = False
     hello: str | None = None
+    ca_file: str | None = None
 
     def allows_plaintext(self, host: str) -> bool:
         return host in self.allow_plaintext if isinstance(self.allow_plaintext, frozenset) else self.allow_plaintext

@@ -5,31 +5,35 @@ import ssl
 from pathlib import Path
 
 
-class Contexts:
-    """TLS contexts by the extra authority they trust. A changed file is read again."""
+Changed = tuple[int, ...]
 
-    def __init__(self) -> None:
-        self._contexts: dict[tuple[str | None, int], ssl.SSLContext] = {}
+
+class Contexts:
+    """TLS contexts by the extra authority they trust, beside that of `for_all`. A changed file is read again."""
+
+    def __init__(self, for_all: str | None = None) -> None:
+        self._for_all = for_all
+        self._contexts: dict[str | None, tuple[Changed, ssl.SSLContext]] = {}
 
     async def trusting(self, ca_file: str | None) -> ssl.SSLContext:
-        """A context over the system's store and this file. OSError where the file is none (ssl.SSLError is one)."""
-        changed = await asyncio.to_thread(_changed, ca_file) if ca_file else 0
-        found = self._contexts.get((ca_file, changed))
-        if found is None:
+        """A context over the system's store and these files. OSError where one is none (ssl.SSLError is one)."""
+        files = tuple(file for file in (self._for_all, ca_file) if file)
+        changed = await asyncio.to_thread(_changed, files) if files else ()
+        found = self._contexts.get(ca_file)
+        if found is None or found[0] != changed:
             # Off the loop: reading the system's store takes tens of milliseconds.
-            found = await asyncio.to_thread(_context, ca_file)
-            self._contexts = {key: value for key, value in self._contexts.items() if key[0] != ca_file}
-            self._contexts[ca_file, changed] = found
-        return found
+            found = changed, await asyncio.to_thread(_context, files)
+            self._contexts[ca_file] = found
+        return found[1]
 
 
-def _changed(ca_file: str) -> int:
-    return Path(ca_file).stat().st_mtime_ns
+def _changed(files: tuple[str, ...]) -> Changed:
+    return tuple(Path(file).stat().st_mtime_ns for file in files)
 
 
-def _context(ca_file: str | None) -> ssl.SSLContext:
+def _context(files: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file:
-        context.load_verify_locations(cafile=ca_file)
+    for file in files:
+        context.load_verify_locations(cafile=file)
     return context
