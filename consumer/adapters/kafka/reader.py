@@ -66,6 +66,7 @@ class Reader:
                         batch = await self._batch(client, place, reached)
                     reached = await self._position(client, place)
                     yield [record for record in batch if record.offset < end]
+                client.unsubscribe()  # otherwise it would read on
             except GONE_WRONG as error:
                 await self._discard()
                 raise UncertainError(type(error).__name__) from error
@@ -112,6 +113,8 @@ class Reader:
                 auto_offset_reset="none",
                 isolation_level="read_committed",
                 max_partition_fetch_bytes=4 * 1024 * 1024,
+                # What comes next on the connection is answered only after a fetch that still waits for records.
+                fetch_max_wait_ms=20,
             )
             try:
                 async with asyncio.timeout(self._within):
