@@ -90,7 +90,7 @@ def sender_of(request: Request, tenant: Tenant) -> str:
 
 
 def relay_of(request: Request, tenant: Tenant) -> Relay:
-    """The request's own relay, where it names one; else the tenant's."""
+    """The request's own relay, where it names one; else the tenant's. Either is trusted by the tenant's authority."""
     connection = request.email.connection
     if connection is None:
         return tenant.relay
@@ -101,4 +101,5 @@ def relay_of(request: Request, tenant: Tenant) -> Relay:
         scheme,
         connection.user,
         connection.password,
+        tenant.relay.ca_file,
     )
