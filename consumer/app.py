@@ -13,9 +13,11 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
+import uvloop
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
+from consumer.adapters import logs
 from consumer.adapters.clock import SystemClock, watch_loop
 from consumer.adapters.http import CannotListenError, serve
 from consumer.adapters.kafka import topics
@@ -69,7 +71,9 @@ def run(settings: Settings) -> int:
     """Run until a signal says stop; the exit code."""
     code = EX_SOFTWARE
     try:
-        code = asyncio.run(_run(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.get_loop().set_exception_handler(logs.loop_exception)
+            code = runner.run(_run(settings))
     except* (BrokenError, CannotListenError) as wrong:
         for error in _leaves(wrong):
             _log.error("cannot go on", errors=str(error))
@@ -124,6 +128,7 @@ class App:
                     tasks.create_task(self._tenants.run()),
                     tasks.create_task(watch_loop(self._metrics.loop_lag)),
                     tasks.create_task(self._gauges()),
+                    tasks.create_task(self._watch()),
                 ]
                 running = tasks.create_task(self._stream.run())
                 await self._source.start(self._stream.revoked, self._assigned)
@@ -144,7 +149,16 @@ class App:
             self._metrics.given_back(number)
 
     def _ready(self) -> dict[str, bool]:
-        return {"assigned": self._source.joined, "restored": self._stream.restored}
+        progress = self._stream.stalled() < self._settings.work.unready_after.total_seconds()
+        return {"assigned": self._source.joined, "restored": self._stream.restored, "progress": progress}
+
+    async def _watch(self) -> None:
+        """A process that does not get on ends: what it holds is safe in Kafka, and a new one may fare better."""
+        patience = self._settings.work.exit_after.total_seconds()
+        while (stalled := self._stream.stalled()) < patience:
+            self._metrics.stalled(stalled)
+            await asyncio.sleep(1.0)
+        raise BrokenError(f"no progress for {stalled:.0f} s (CONSUMER_WORK__EXIT_AFTER); see the lines before this one")
 
     async def _gauges(self) -> None:
         """What stands somehow is looked at once a second."""

@@ -51,8 +51,6 @@ class Kafka(_Group):
     """How long one answer of the broker is waited for."""
     retry_backoff: Duration = _seconds(0.5)
     """The pause between attempts to reach a broker that is away."""
-    max_poll_records: Count = 500
-    """The most records that one fetch hands over."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How the connection to the brokers is secured."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
@@ -155,8 +153,6 @@ class NetworkGuard(_Group):
 class Work(_Group):
     in_flight: Count = 1000
     """The most requests under way in this process."""
-    in_flight_per_partition: Annotated[int, Field(ge=1, le=500)] = 500
-    """The most requests under way in one partition: what the metadata of an offset commit can list."""
     drain_within: Duration = _seconds(20)
     """How long a process that is asked to stop finishes what is under way."""
     grant_lifetime: Duration = _seconds(5)
@@ -165,6 +161,10 @@ class Work(_Group):
     """A request that is older than this is Expired."""
     dedupe: Duration = timedelta(hours=24)
     """How long a request id is remembered."""
+    unready_after: Duration = _seconds(30)
+    """After this long without progress, though there is something to do, readiness turns off."""
+    exit_after: Duration = _seconds(300)
+    """After this long without progress the process ends, and whoever runs it starts a new one."""
 
 
 class Log(_Group):

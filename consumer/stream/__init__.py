@@ -30,6 +30,7 @@ class Stream:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._asked: float | None = None
 
     @property
     def owned(self) -> tuple[Owned, ...]:
@@ -39,6 +40,12 @@ class Stream:
     def restored(self) -> bool:
         """Whether every partition that is ours is open."""
         return all(owned.open for owned in self._owned.values())
+
+    def stalled(self) -> float:
+        """For how many seconds the slowest part has not got on, though it had something to do."""
+        clock = self._world.clock
+        fetching = 0.0 if self._asked is None else clock.elapsed() - self._asked
+        return max([fetching, *(owned.stalled() for owned in self._owned.values())])
 
     def parked(self) -> dict[Reason, int]:
         """How many requests wait, by reason."""
@@ -100,7 +107,9 @@ class Stream:
             await self._changed.wait()
             return
         epochs = {number: self._owned[number].epoch for number in rooms}
+        self._asked = self._world.clock.elapsed()
         records = await self._world.source.fetch(rooms.keys(), most, self._world.pace.fetch_within)
+        self._asked = None
         for number, batch in groupby(records, key=lambda record: record.at.partition):
             self._take(number, epochs[number], list(batch))
 

@@ -62,6 +62,7 @@ class Owned:
         self._stirred = asyncio.Event()
         self._quiet = asyncio.Event()
         self._last_tick = 0.0
+        self._got_on = world.clock.elapsed()
 
     @override
     def __repr__(self) -> str:
@@ -146,6 +147,11 @@ class Owned:
         while not self._is_quiet():
             self._quiet.clear()
             await self._quiet.wait()
+
+    def stalled(self) -> float:
+        """For how many seconds it has had something to do and has not got on."""
+        idle = self.open and self.state is not None and not self.state.waiting
+        return 0.0 if idle else self._world.clock.elapsed() - self._got_on
 
     def _is_quiet(self) -> bool:
         state = self.state
@@ -238,6 +244,7 @@ class Owned:
             except TimeoutError:
                 return
             self._wanted.clear()
+            self._got_on = clock.elapsed()
         await asyncio.sleep(max(pace.gather, self._last_tick + pace.between_ticks - clock.elapsed()))
 
     async def _tick(self, state: Partition) -> None:
@@ -245,6 +252,7 @@ class Owned:
         self._torn = tick = state.cut()
         await self._world.journal.commit(self.number, tick)
         self._torn = None
+        self._got_on = self._world.clock.elapsed()
         state.confirm(tick)
         for offset in tick.granted:
             self._answer(offset, started + self._world.pace.grant_lifetime)

@@ -148,9 +148,11 @@ class KafkaJournal:
     # what was committed
 
     async def _fence(self, partition: int) -> None:
+        options = self._cluster.options()
+        # The broker refuses a transaction while it still ends the last one, which takes milliseconds.
+        options["retry_backoff_ms"] = 50
         producer = AIOKafkaProducer(
-            # The broker refuses a transaction while it still ends the last one, which takes milliseconds.
-            **(self._cluster.options() | {"retry_backoff_ms": 50}),
+            **options,
             transactional_id=f"{self._names.group}.{self._names.requests}.{partition}",
             transaction_timeout_ms=round(self._timeout * 1000),
             max_request_size=64 * 1024 * 1024,

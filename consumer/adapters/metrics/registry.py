@@ -37,6 +37,7 @@ class Metrics:
         self._tick_records = self._histogram(table.TICK_RECORDS)
         self._connections = self._gauges(table.CONNECTIONS_OPEN)
         self._waiting = self._gauge(table.WAITING)
+        self._stalled = self._gauge(table.STALLED)
         self._loop_lag = self._histogram(table.LOOP_LAG)
         self._tenants_file_ok = self._gauge(table.TENANTS_FILE_OK)
         self._tenants = self._gauge(table.TENANTS)
@@ -83,6 +84,10 @@ class Metrics:
         self._connections["idle"].set(idle)
         self._connections["opening"].set(max(0, opened - busy - idle))
         self._waiting.set(waiting)
+
+    def stalled(self, seconds: float) -> None:
+        """For how long nothing got on."""
+        self._stalled.set(seconds)
 
     def loop_lag(self, seconds: float) -> None:
         self._loop_lag.observe(seconds)

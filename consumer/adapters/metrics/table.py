@@ -99,7 +99,7 @@ REQUESTS = Metric(
     "consumer_requests_total",
     Form.COUNTER,
     "requests",
-    "Records taken from the request topic, by event type; what could not be decoded is `other`.",
+    "Requests that came to their end, by event type; what could not be decoded is `other`.",
     "None for long while producers send: look at readiness and assignment.",
     label="type",
     values=(*KNOWN_TYPES, OTHER),
@@ -193,6 +193,13 @@ WAITING = Metric(
     "Mails that wait for a connection.",
     "High for long: as for busy connections.",
 )
+STALLED = Metric(
+    "consumer_stalled_seconds",
+    Form.GAUGE,
+    "seconds",
+    "For how long the slowest partition has not got on, though it had something to do.",
+    "Above CONSUMER_WORK__UNREADY_AFTER the process is not ready, above CONSUMER_WORK__EXIT_AFTER it ends: look at Kafka.",
+)
 LOOP_LAG = Metric(
     "consumer_event_loop_lag_seconds",
     Form.HISTOGRAM,
@@ -245,6 +252,7 @@ TABLE: tuple[Metric, ...] = (
     TICK_RECORDS,
     CONNECTIONS_OPEN,
     WAITING,
+    STALLED,
     LOOP_LAG,
     TENANTS_FILE_OK,
     TENANTS,
