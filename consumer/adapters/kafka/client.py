@@ -15,6 +15,8 @@ from aiokafka.errors import KafkaError
 GONE_WRONG = (KafkaError, OSError, TimeoutError, AssertionError)
 """What the client raises when a call did not come to its end. It asserts its own states: one that is broken is an error."""
 
+_BRISK = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -26,12 +28,14 @@ class Cluster:
     retry_backoff: float = 0.5
     security: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
-    def options(self) -> dict[str, Any]:
+    def options(self, *, brisk: bool = False) -> dict[str, Any]:
+        """Brisk: for a client that the broker often asks to come back at once, and that is given up after seconds."""
+        backoff = min(self.retry_backoff, _BRISK) if brisk else self.retry_backoff
         return {
             "bootstrap_servers": self.bootstrap_servers,
             "client_id": self.client_id,
             "request_timeout_ms": round(self.request_timeout * 1000),
-            "retry_backoff_ms": round(self.retry_backoff * 1000),
+            "retry_backoff_ms": round(backoff * 1000),
             **self.security,
         }
 

@@ -148,9 +148,8 @@ class KafkaJournal:
     # what was committed
 
     async def _fence(self, partition: int) -> None:
-        options = self._cluster.options()
         # The broker refuses a transaction while it still ends the last one, which takes milliseconds.
-        options["retry_backoff_ms"] = 50
+        options = self._cluster.options(brisk=True)
         producer = AIOKafkaProducer(
             **options,
             transactional_id=f"{self._names.group}.{self._names.requests}.{partition}",

@@ -107,7 +107,8 @@ class Reader:
     async def _started(self) -> AIOKafkaConsumer:
         if self._client is None:
             client = AIOKafkaConsumer(
-                **self._cluster.options(),
+                # A topic that it has not heard of yet costs it one pause.
+                **self._cluster.options(brisk=True),
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
