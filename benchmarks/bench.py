@@ -53,25 +53,25 @@ class Bench:
         self._within = within
         self._filled: dict[int, str] = {}
 
-    def run(self, system: System, course: Course, *, under: tuple[str, ...] = ()) -> Figures:
+    def run(self, system: System, course: Course) -> Figures:
         """CPU seconds are those a mail takes once the process is up: a small run's are subtracted."""
         few = self._measured(system, Course(_FEW, course.connections, course.round_trip))[1]
-        rate, all_ = self._measured(system, course, under)
+        rate, all_ = self._measured(system, course)
         return Figures(rate, (all_.cpu - few.cpu) / (course.mails - _FEW), all_.peak)
 
-    def _measured(self, system: System, course: Course, under: tuple[str, ...] = ()) -> tuple[float, usage.Usage]:
+    def _measured(self, system: System, course: Course) -> tuple[float, usage.Usage]:
         requests = self._requests(course.mails) if system.outcomes else ""
         with self._relay(course.round_trip) as port:
             run = uuid.uuid4().hex[:8]
             place = Place(self._bootstrap, requests, run, port, course.connections, course.mails, self._folder)
             if system.outcomes:
                 asyncio.run(events.make_topics(self._bootstrap, outcomes=place.outcomes, parked=place.parked))
-            return self._watched(system, place, under)
+            return self._watched(system, place)
 
-    def _watched(self, system: System, place: Place, under: tuple[str, ...]) -> tuple[float, usage.Usage]:
+    def _watched(self, system: System, place: Place) -> tuple[float, usage.Usage]:
         report, log = self._folder / f"{place.run}.json", self._folder / f"{place.run}.log"
         start = system.start(place)
-        command = [sys.executable, "-m", "benchmarks.usage", str(report), *under, *start.command]
+        command = [sys.executable, "-m", "benchmarks.usage", str(report), *start.command]
         child = Child.start(command, log=log, environment=start.environment)
         try:
             rate = self._rate(child, place) if system.outcomes else 0.0

@@ -10,7 +10,9 @@ from typing_extensions import override
 class End(asyncio.Protocol):
     """One end of a proxied connection; what it hears, its peer writes a while later."""
 
-    def __init__(self, delay: float, *, peer: "End | None" = None, connect: Callable[["End"], None] | None = None) -> None:
+    def __init__(
+        self, delay: float, *, peer: "End | None" = None, connect: Callable[["End"], None] | None = None
+    ) -> None:
         self._delay = delay
         self._connect = connect
         self._early: list[bytes] = []

@@ -48,7 +48,7 @@ async def make_topics(bootstrap: str, *, requests: str = "", outcomes: str = "",
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        answer = await admin.create_topics(new)
+        answer: Any = await admin.create_topics(new)
     finally:
         await admin.close()
     errors = [(name, text) for name, code, text, *_ in answer.topic_errors if code]
@@ -67,4 +67,3 @@ async def fill(bootstrap: str, topic: str, mails: int) -> None:
         await producer.flush()
     finally:
         await producer.stop()
-

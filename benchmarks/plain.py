@@ -10,6 +10,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
@@ -122,7 +123,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _runner() -> Callable[..., None]:
+def _runner() -> Callable[..., object]:
     try:
         import uvloop  # noqa: PLC0415  the peer takes it where it is installed
     except ImportError:
@@ -131,7 +132,5 @@ def _runner() -> Callable[..., None]:
 
 
 if __name__ == "__main__":
-    try:
+    with suppress(asyncio.CancelledError):
         _runner()(_run(_arguments()))
-    except asyncio.CancelledError:
-        pass

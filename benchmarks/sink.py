@@ -8,7 +8,11 @@ import sys
 
 from typing_extensions import override
 
-_REPLIES = {b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n", b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}
+_REPLIES = {
+    b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+    b"DATA": b"354 go on\r\n",
+    b"QUIT": b"221 bye\r\n",
+}
 _OK = b"250 2.0.0 Ok\r\n"
 _END = b"\r\n.\r\n"
 
