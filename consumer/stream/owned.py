@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from consumer.core.ending import Again, Concluded, Ending, Later, Skipped
+from consumer.core.ending import Again, Concluded, Ending, Later, Ordered, Skipped
 from consumer.core.outcome import Expired
 from consumer.core.parking import Entry
 from consumer.core.partition import Admitted, Keeping, Partition, Work
@@ -22,6 +22,7 @@ from consumer.core.tenant import Tenant
 from consumer.core.tick import Tick
 from consumer.delivery import Delivery
 from consumer.ports import Clock, FencedError, Journal, Observer, Source, UncertainError
+from consumer.stream.orders import Orders
 from consumer.stream.pace import Pace, Room
 from consumer.stream.takeover import Takeover
 
@@ -53,10 +54,12 @@ class Owned:
         self.open = False
         self.state: Partition | None = None
         self._world = world
+        self._orders = Orders(number, world)
         self._changed = changed
         self._works: dict[asyncio.Task[None], Work] = {}
         self._permits: dict[int, asyncio.Future[float | None]] = {}
         self._torn: Tick | None = None
+        self._sound = False  # taken over, and no error since
         self._granting = asyncio.Event()
         self._wanted = asyncio.Event()
         self._stirred = asyncio.Event()
@@ -89,12 +92,14 @@ class Owned:
             await self._take_over()
             await self._tick_on()
         except FencedError:
+            self._sound = False
             self._world.observer.lost(self.number, "fenced")
             # Somebody newer has it. Ours again only if the group still says so a while later:
             # without this wait, processes that were frozen fenced each other back and forth.
             self.shut()
             await asyncio.sleep(1.5 * pace.heartbeat)
         except UncertainError as error:
+            self._sound = False
             self._world.observer.lost(self.number, str(error))
             self.shut()
             await asyncio.sleep(pace.pause_after_error)
@@ -112,9 +117,10 @@ class Owned:
             self._torn = None
             resumed: list[Record] = []
         else:
-            self._drop_works()
+            self._forget()
             self.state, resumed = await takeover.restore(opened)
         await self._tick(self.state)
+        self._sound = True
         self._reopen(self.state)
         self._world.observer.opened(self.number, self.state.position, len(self.state.parking))
         for record in resumed:
@@ -130,7 +136,7 @@ class Owned:
 
     def resume(self) -> None:
         """A rebalance gave it back: its state is in memory, and the next tick proves that nobody else had it."""
-        if self.state is not None and not self.open and self._torn is None:
+        if self.state is not None and self._sound:
             self._reopen(self.state)
 
     def shut(self) -> None:
@@ -160,6 +166,10 @@ class Owned:
     # requests
 
     @property
+    def parked(self) -> int:
+        return len(self.state.parking) if self.state is not None else 0
+
+    @property
     def room(self) -> int:
         return self.state.room if self.state is not None and self.open else 0
 
@@ -185,8 +195,13 @@ class Owned:
         while isinstance(ending, Again):
             await self._granting.wait()
             ending = await self._world.delivery.handle(work, self)
+        endings: tuple[tuple[Work, Ending], ...] = ((work, ending),)
+        if isinstance(ending, Ordered) and state is not None:
+            endings = await self._orders.obey(work, ending.command, state)
         if state is self.state:
-            self._end(work, ending)
+            # No await in here: the tick that holds a command's outcome also holds what it did.
+            for one, how in endings:
+                self._end(one, how)
 
     def _end(self, work: Work, ending: Ending) -> None:
         state = self.state
@@ -198,11 +213,12 @@ class Owned:
         self._wanted.set()
         self._stirred.set()
 
-    def _drop_works(self) -> None:
+    def _forget(self) -> None:
+        """Somebody else had it since: nothing that we knew or did here holds any more."""
         for task in self._works:
             task.cancel()
         self._permits.clear()
-        self._torn = None
+        self._torn = self.state = None
 
     # delivery's desk
 
@@ -231,9 +247,14 @@ class Owned:
     # ticks
 
     async def _tick_on(self) -> None:
+        clock = self._world.clock
+        tidied = clock.elapsed()
         while self.state is not None:
             await self._something(self.state)
             await self._tick(self.state)
+            if clock.elapsed() - tidied >= self._world.pace.tidy_every:
+                tidied = clock.elapsed()
+                self.state.tidy(clock.now())
 
     async def _something(self, state: Partition) -> None:
         pace, clock = self._world.pace, self._world.clock
