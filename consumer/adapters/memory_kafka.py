@@ -21,6 +21,8 @@ class Fault(Enum):
 
     LOST = auto()  # it never arrives
     ANSWER_LOST = auto()  # it is in, and nobody hears of it
+    DIES_BEFORE = auto()  # the process never gets further: it was not sent
+    DIES_AFTER = auto()  # nor here: it is in
 
 
 @dataclass
@@ -145,8 +147,10 @@ class MemoryJournal(Journal):
         if self._epochs[partition] != self._kafka.epochs[partition]:
             raise FencedError
         fault = self._kafka.fault(partition)
-        if fault is not Fault.LOST:
+        if fault not in (Fault.LOST, Fault.DIES_BEFORE):
             self._kafka.apply(partition, tick, self._now())
+        if fault in (Fault.DIES_BEFORE, Fault.DIES_AFTER):
+            await asyncio.Event().wait()
         if fault is not None:
             del self._epochs[partition]
             raise UncertainError(fault.name)

@@ -153,6 +153,8 @@ class NetworkGuard(_Group):
 class Work(_Group):
     in_flight: Count = 1000
     """The most requests under way in this process."""
+    parked: Count = 1_000_000
+    """The most requests that may wait in this process's memory; beyond, nothing new is taken and the lag stays in Kafka."""
     drain_within: Duration = _seconds(20)
     """How long a process that is asked to stop finishes what is under way."""
     grant_lifetime: Duration = _seconds(5)

@@ -102,7 +102,8 @@ class Stream:
     async def _fetch(self) -> None:
         rooms = {number: owned.room for number, owned in self._owned.items() if owned.room >= _WORTHWHILE}
         most = min([self._world.room.free, *rooms.values()])
-        if not rooms or not most:
+        full = sum(owned.parked for owned in self._owned.values()) >= self._world.pace.parked
+        if not rooms or not most or full:
             self._changed.clear()
             await self._changed.wait()
             return

@@ -9,6 +9,8 @@ class Pace:
     """Times in seconds, room in requests."""
 
     in_flight: int = 1_000
+    parked: int = 1_000_000  # beyond, nothing new is taken: the lag stays in Kafka
+    tidy_every: float = 60.0
     fetch_within: float = 0.1
     gather: float = 0.010  # from the first event to its tick
     between_ticks: float = 0.025
