@@ -167,6 +167,10 @@ class Owned:
     def room(self) -> int:
         return self.state.room if self.state is not None and self.open else 0
 
+    @property
+    def parked(self) -> int:
+        return len(self.state.parking) if self.state is not None else 0
+
     def take(self, record: Record) -> None:
         """A new record."""
         if self.state is not None and (work := self.state.take(record)) is not None:
