@@ -107,7 +107,8 @@ class MemorySource(Source):
     @override
     async def reread(self, places: Collection[Coordinates]) -> list[Record]:
         await asyncio.sleep(0)
-        return [self._kafka.requests[place.partition][place.offset] for place in places]
+        kept = self._kafka.requests
+        return [kept[place.partition][place.offset] for place in places if place.offset < len(kept[place.partition])]
 
     @override
     async def member(self, partition: int) -> bool:
