@@ -92,8 +92,16 @@ class Scene:
     async def ask(self, number: int) -> None:
         await self.producer.send(self.requests(number))
 
-    async def all_answered(self, within: float) -> bool:
-        return await self.outcomes.reach(self.asked, within)
+    async def reach(self, answered: int, within: float) -> None:
+        """Wait until so many requests have an outcome. Nobody may end by itself, and nothing take longer than that."""
+        deadline = time.monotonic() + within
+        while not await self.outcomes.reach(answered, 1.0):
+            dead = [member.log.name for member in self.members if member.died]
+            assert not dead, f"ended by themselves: {dead}"
+            assert time.monotonic() < deadline, f"{self.outcomes.answered} of {answered} answered, {self.verdict()}"
+
+    async def all_answered(self, within: float) -> None:
+        await self.reach(self.asked, within)
 
     # members
 
@@ -108,13 +116,14 @@ class Scene:
         """With SIGKILL, counting the intents that it leaves open, and start it again."""
         member.kill()
         self.injected += 1
-        await self.count_intents()
+        await self.count_intents(member)
         member.start()
 
-    async def count_intents(self) -> None:
-        """Those of all partitions, as committed now: at most so many may be in doubt for it."""
+    async def count_intents(self, member: Member) -> None:
+        """Those that it has left: at most so many may be in doubt for it."""
         found = await committed(self.plan.bootstrap, self.group, self.topic)
-        self.open_intents = (self.open_intents or 0) + sum(len(metadata.intents) for _, metadata in found.values())
+        left = [metadata.intents for partition, (_, metadata) in found.items() if partition in member.assigned]
+        self.open_intents = (self.open_intents or 0) + sum(map(len, left))
 
     async def positions(self) -> dict[int, int]:
         """The committed offsets."""

@@ -32,8 +32,19 @@ class Member:
         return self.child is not None and self.child.running
 
     @property
+    def died(self) -> bool:
+        """Whether it was started and has ended: of its own accord, unless somebody is just killing it."""
+        return self.child is not None and not self.child.running
+
+    @property
     def said(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    @property
+    def assigned(self) -> set[int]:
+        """The partitions that the group gave it last, by its log."""
+        told = re.findall(r'"partitions":\[([\d,]*)\],"event":"assigned"', self.said)
+        return {int(number) for number in told[-1].split(",") if number} if told else set()
 
     def kill(self) -> None:
         """End it as a power cut would."""
