@@ -1,0 +1,1 @@
+"""`make demo`: everything for real on this machine, shown to a person."""

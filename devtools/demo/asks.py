@@ -1,0 +1,89 @@
+"""What the demo asks for, and the ending that each request must have."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from consumer.cli import events
+from consumer.cli.events import Emission
+from devtools.demo.relay import NOBODY, SEED_2_HOST, SEED_2_PASSWORD, SEED_2_USER
+
+PATIENCE = 5
+"""Seconds of the window that the last request waits for."""
+
+SEED_1 = {"subject": "string", "recipient": "string", "message": "string", "attachments": []}
+SEED_2 = {
+    "from": "me@myemail.com",
+    "to": ["destination1@email.com", "destination2@email.com"],
+    "subject": "Hello",
+    "text": "World",
+    "html": "<p><b>World</b></p>",
+    "connection": {"server": SEED_2_HOST, "port": 1234, "user": SEED_2_USER, "password": SEED_2_PASSWORD},
+}
+
+TENANTS = f"""\
+# The tenants of the demo. A change takes effect without a restart.
+default:
+  smtp_host: localhost
+  smtp_port: {{port}}
+  smtp_user: {{user}}
+  smtp_pass: {{password}}
+  ca_file: {{authority}}
+tenants:
+  demo:
+    domain: demo.example
+  strict:                  # over its limit, it wants to be told
+    domain: strict.example
+    hLimit: 1
+    over_limit: reject
+  patient:                 # over its limit, it waits
+    domain: patient.example
+    limits: [{{{{count: 1, per: {PATIENCE}s}}}}]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request, and how it must end: with this status and type."""
+
+    about: str
+    tenant: str
+    id: str
+    record: Emission
+    status: int
+    type: str = ""
+
+
+def asks() -> tuple[Ask, ...]:
+    """In the order in which they are sent."""
+    ann = "ann@example.com"
+    return (
+        # Without a key: whatever partition it comes to, it is passed on to its tenant's home.
+        _plain("Seed 1's sample, plain JSON", "seed-1", SEED_1, 204),
+        _event("Seed 2's sample, a CloudEvent", "seed-2", SEED_2, 204),
+        _event("Seed 2's sample, same id", "seed-2", SEED_2, 409, "duplicate"),
+        _event("Two recipients, one unknown", "partly", _mail("Partly", ann, NOBODY), 204),
+        _event("One recipient, unknown", "refused", _mail("Refused", NOBODY), 422, "rejected"),
+        _event(
+            "A field that does not exist", "misspelt", {**_mail("Oops", ann), "subjekt": ""}, 400, "invalid-request"
+        ),
+        _event("Limit 1 an hour: the first", "first", _mail("First", ann), 204, tenant="strict"),
+        _event("Limit 1 an hour: the second", "second", _mail("2nd", ann), 429, "rate-limited", tenant="strict"),
+        _event(f"Limit 1 in {PATIENCE} s: the first", "now", _mail("Now", ann), 204, tenant="patient"),
+        _event(f"Limit 1 in {PATIENCE} s: the second", "later", _mail("Later", ann), 204, tenant="patient"),
+    )
+
+
+def _mail(subject: str, *to: str) -> dict[str, object]:
+    return {"to": list(to), "subject": subject, "text": "Hello from the demo.\nThe second line."}
+
+
+def _event(
+    about: str, id_: str, data: Mapping[str, object], status: int, type_: str = "", *, tenant: str = "demo"
+) -> Ask:
+    return Ask(about, tenant, id_, events.request(id_, tenant, data), status, type_)
+
+
+def _plain(about: str, id_: str, data: Mapping[str, object], status: int) -> Ask:
+    record = events.raw(json.dumps(data).encode(), tenant="demo", event_id=id_)
+    return Ask(about, "demo", id_, replace(record, key=None), status)
