@@ -9,6 +9,7 @@ are swallowed, so ours only hands on.
 # pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,9 @@ from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
 from consumer.adapters.kafka.reader import Reader, record_of
 from consumer.core.record import Coordinates, Record
 from consumer.ports import BrokenError, UncertainError
+
+TWINS = 5
+"""New identities in a row, soon after one another, from which on a static member must have a twin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class KafkaSource:
         self._membership = membership
         self._reader = Reader(cluster)
         self._client: AIOKafkaConsumer | None = None
+        self._identities: deque[tuple[float, str]] = deque(maxlen=TWINS)
 
     async def start(self, revoked: Callable[[], Awaitable[None]], assigned: Callable[[Collection[int]], None]) -> None:
         """Join the group. Both callbacks come in the middle of a rebalance, until `stop`."""
@@ -67,7 +72,7 @@ class KafkaSource:
             await stopped(client.stop(), 2.0)
             raise
         self._client = client
-        client.subscribe([self._names.requests], listener=_Listener(revoked, assigned))
+        client.subscribe([self._names.requests], listener=_Listener(revoked, self._noting(assigned)))
 
     async def fetch(self, partitions: Collection[int], most: int, within: float) -> list[Record]:
         client = self._joined()
@@ -76,6 +81,7 @@ class KafkaSource:
             # In the middle of a rebalance: there is nothing to fetch, and an empty list would mean all.
             await asyncio.sleep(within)
             return []
+        self._refuse_twins()
         try:
             batches = await client.getmany(*places, timeout_ms=round(within * 1000), max_records=most)
         except OffsetOutOfRangeError as error:
@@ -138,6 +144,29 @@ class KafkaSource:
         client, self._client = self._client, None
         if client is not None:
             await stopped(client.stop(), 5.0)
+
+    def _noting(self, assigned: Callable[[Collection[int]], None]) -> Callable[[Collection[int]], None]:
+        """Note as whom the group knows us, each time it gives out partitions."""
+
+        def note(partitions: Collection[int]) -> None:
+            coordinator: Any = self._joined()._coordinator  # noqa: SLF001  no public way to ask
+            identity = str(coordinator.member_id)
+            if not self._identities or self._identities[-1][1] != identity:
+                self._identities.append((asyncio.get_running_loop().time(), identity))
+            assigned(partitions)
+
+        return note
+
+    def _refuse_twins(self) -> None:
+        # Two static members with one id throw each other out for ever, and the group says nothing.
+        known = self._identities
+        if self._membership.instance_id is None or len(known) < TWINS:
+            return
+        if known[-1][0] - known[0][0] < TWINS * 2 * self._membership.session_timeout:
+            raise BrokenError(
+                "the group takes another process for this one again and again: two have the same "
+                "CONSUMER_KAFKA__GROUP_INSTANCE_ID; give each its own"
+            )
 
     def _joined(self) -> AIOKafkaConsumer:
         if self._client is None:
