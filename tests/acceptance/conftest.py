@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from devtools.certificates import Certificates, write_certificates
 from tests.acceptance.stage import Stage, staged
@@ -18,4 +19,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 @pytest.fixture
 async def stage(broker: str, tmp_path: Path, certificates: Certificates) -> AsyncIterator[Stage]:
     async with staged(broker, tmp_path, certificates) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def shared(
+    broker: str, tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
+) -> AsyncIterator[Stage]:
+    """A stage for all tests of a file, which keep out of one another's way by their request ids."""
+    async with staged(broker, tmp_path_factory.mktemp("shared"), certificates) as made:
         yield made

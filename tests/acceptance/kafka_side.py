@@ -158,7 +158,9 @@ async def outcomes(bootstrap: str, topic: str, partitions: int) -> AsyncGenerato
 
 async def raw_records(bootstrap: str, topic: str, partitions: int) -> list[Any]:
     """Everything there is in a topic now."""
-    client: Any = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    client: Any = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+    )
     try:
         await client.start()
         places = [TopicPartition(topic, number) for number in range(partitions)]
@@ -172,6 +174,16 @@ async def raw_records(bootstrap: str, topic: str, partitions: int) -> list[Any]:
         return found
     finally:
         await asyncio.wait_for(client.stop(), WITHIN)
+
+
+async def parked(bootstrap: str, names: Names, partitions: int) -> dict[str, dict[str, Any]]:
+    """What waits now, by request id."""
+    entries: dict[tuple[int, bytes], dict[str, Any]] = {}
+    for raw in await raw_records(bootstrap, names.parked, partitions):
+        entries.pop((raw.partition, raw.key), None)
+        if raw.value is not None:
+            entries[raw.partition, raw.key] = json.loads(raw.value)
+    return {entry["id"]: entry for entry in entries.values()}
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from devtools.relay import Relay
 from devtools.relay_script import Manner, Script
 from tests.acceptance import kafka_side
 from tests.acceptance.kafka_side import Names, Outcomes, Requests, Told
-from tests.acceptance.service import Service, service
+from tests.acceptance.service import WITHIN, Service, service
 
 PASSWORD = "c4n4ry-of-the-relay"
 USERS = {"mailer": PASSWORD, "me": "mysecret"}
@@ -104,6 +104,14 @@ class Stage:
         """Write a request and wait for its outcome."""
         return await self.outcomes.of(await self.ask(fields, request_id, tenant=tenant, **more))
 
+    async def parked(self, ids: Collection[str], within: float = WITHIN) -> dict[str, dict[str, Any]]:
+        """Wait until these requests are parked; how they wait, by id."""
+        async with asyncio.timeout(within):
+            while True:
+                found = await kafka_side.parked(self.bootstrap, self.names, PARTITIONS)
+                if found.keys() >= set(ids):
+                    return {request_id: found[request_id] for request_id in ids}
+
     async def another_relay(self, script: Script | None = None, manner: Manner | None = None) -> Relay:
         """One more; by itself it asks for no login."""
         made = Relay(manner or Manner(), script, certificates=self.certificates)
@@ -132,8 +140,4 @@ async def staged(
         relay = await stack.enter_async_context(Relay(manner, script, certificates=certificates))
         requests = await stack.enter_async_context(kafka_side.requests(bootstrap, names))
         outcomes = await stack.enter_async_context(kafka_side.outcomes(bootstrap, names.outcomes, PARTITIONS))
-        try:
-            yield Stage(bootstrap, folder, certificates, names, relay, requests, outcomes, stack)
-        finally:
-            # A relay that hangs up on its clients while they still work would tell a false tale in their logs.
-            await asyncio.sleep(0)
+        yield Stage(bootstrap, folder, certificates, names, relay, requests, outcomes, stack)
