@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from devtools.broker import Broker
-from tests.faults.figures import rows, table
 from tests.faults.harness import kept
+from tests.faults.table import rows, table
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,11 @@ from random import Random
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from tests.faults.figures import PARTITIONS, SESSION, Row, rows
+from tests.faults.figures import PARTITIONS, SESSION
 from tests.faults.judge import Limit, Verdict, judge
 from tests.faults.kafka_side import Outcomes, Producer, Request, committed, producing, reading
 from tests.faults.members import Member, RelayProcess
+from tests.faults.table import Row, rows
 
 PACE = {
     "CONSUMER_KAFKA__SESSION_TIMEOUT": f"{SESSION}s",
@@ -154,7 +155,7 @@ class Scene:
         limits = {name: limit for name, limit in self.plan.limits.items() if limit is not None}
         return judge(self.producer.origins, self.outcomes.all, self.relay.taken(), limits)
 
-    def row(self, fault: str) -> tuple[Row, Verdict]:
+    def row(self, fault: str, note: str = "") -> tuple[Row, Verdict]:
         """What came of it, also for the table at the end of the run."""
         verdict = self.verdict()
         row = Row(
@@ -168,6 +169,7 @@ class Scene:
             self.open_intents,
             verdict.over_limit,
             self.outcomes.gap(self.began),
+            note,
         )
         rows.append(row)
         return row, verdict

@@ -22,6 +22,7 @@ class Member:
     environment: Mapping[str, str]
     starts: int = 0
     child: Child | None = None
+    leaving: bool = False
 
     def start(self) -> None:
         self.starts += 1
@@ -33,8 +34,8 @@ class Member:
 
     @property
     def died(self) -> bool:
-        """Whether it was started and has ended: of its own accord, unless somebody is just killing it."""
-        return self.child is not None and not self.child.running
+        """Whether it was started and has ended: though nobody asked it to."""
+        return self.child is not None and not self.child.running and not self.leaving
 
     @property
     def said(self) -> str:
@@ -58,6 +59,7 @@ class Member:
 
     async def leave(self, within: float = 30.0) -> None:
         """Ask it to finish and go; the loop of the scene turns on meanwhile."""
+        self.leaving = True
         await asyncio.to_thread(self._process.stop, within)
 
     async def ended(self, within: float = WITHIN) -> bool:

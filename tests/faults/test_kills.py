@@ -6,18 +6,13 @@ from pathlib import Path
 import pytest
 
 from devtools.broker import Broker
-from tests.faults.figures import Row, sized
+from tests.faults.figures import sized
 from tests.faults.harness import Plan, Scene, staged
-from tests.faults.judge import Verdict
+from tests.faults.table import held
 from tests.faults.stages import behind_a_proxy
 from tests.faults.traps import OnEndTxn, Trap, trapped_relay
 
 
-def held(row: Row, verdict: Verdict) -> None:
-    """The promises that no kill may break."""
-    assert row.kept, (row, verdict)
-    assert not verdict.untaken, verdict.untaken
-    assert not verdict.untold, verdict.untold
 
 
 async def kill_at_random(scene: Scene, kills: int, requests: int) -> None:
