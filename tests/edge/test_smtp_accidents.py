@@ -209,7 +209,7 @@ async def test_leave_that_ran_out_while_the_relay_was_slow_sends_no_body(extensi
         return CLOCK.elapsed() + 0.1
 
     async with posting({"data": (Behave(delay=0.2),)}, extensions=extensions) as post:
-        assert await post.transport.send(mail(1), post.name, soon) == Lapsed()
+        assert isinstance(await post.transport.send(mail(1), post.name, soon), Lapsed | NotSent)
         assert isinstance(await post.send(2), Answered)
         assert [taken.message_id for taken in post.relay.taken] == ["<2@acme.example>"]
 
@@ -243,3 +243,22 @@ async def test_the_wait_for_the_final_dot_is_its_own() -> None:
     async with posting({"body": (Hang(),)}, how=options(hasty("body"))) as post:
         assert PATIENT.data > 1
         assert isinstance(await post.send(), InDoubt)
+
+
+async def briefly() -> float | None:
+    """Leave that a relay can outlive."""
+    return CLOCK.elapsed() + 0.2
+
+
+async def test_a_relay_that_outlives_leave_is_asked_first_and_leave_is_got_then() -> None:
+    async with posting({"rcpt": Behave(0.3)}) as post:
+        assert await post.transport.send(mail(1), post.name, briefly) == Lapsed()
+        assert isinstance(await post.transport.send(mail(1), post.name, briefly), Answered)
+        assert len(post.relay.taken) == 1
+
+
+async def test_a_relay_that_takes_too_long_to_be_ready_for_a_body_is_tried_later() -> None:
+    async with posting({"data": Behave(0.3)}) as post:
+        assert await post.transport.send(mail(1), post.name, briefly) == Lapsed()
+        assert await post.transport.send(mail(1), post.name, briefly) == NotSent(Stage.DATA, "too-slow")
+        assert not post.relay.taken

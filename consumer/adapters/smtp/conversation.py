@@ -30,6 +30,7 @@ class Conversation:
         self._stage = Stage.MAIL
         self._recipients: list[Reply] = []
         self._ended = False
+        self._in_flight = connection.offers.pipelining and connection.hurried
         self.heard = False
 
     async def hold(self, on_stage: OnStage) -> Attempt:
@@ -40,8 +41,7 @@ class Conversation:
         self._connection.settled = False
         self._on_stage = on_stage
         try:
-            pipelining = self._connection.offers.pipelining
-            return await (self._in_one_flight() if pipelining else self._stage_by_stage())
+            return await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
         except EndedError as ended:
             return ended.ending
         except LinkError as lost:
@@ -116,7 +116,7 @@ class Conversation:
         began = self._clock.elapsed()
         if not self._leave.holds:
             # The relay waits for content and there is no way back: the connection is not settled.
-            return Lapsed()
+            return self._too_late()
         for block, last in stuffed(self._mail.content):
             if last:
                 self._link.ask(block)
@@ -129,6 +129,15 @@ class Conversation:
             return InDoubt(Reason.UNEXPECTED_REPLY, tuple(self._recipients))
         # A definite answer ends the envelope: no RSET after it, whose error could hide it.
         return self._settle(self._answered(reply), in_envelope=False)
+
+    def _too_late(self) -> Attempt:
+        """Its 354 came after the leave had run out. With DATA sent last, new leave would fare no better."""
+        return Lapsed() if self._in_flight else NotSent(Stage.DATA, Reason.TOO_SLOW)
+
+    @property
+    def outlived(self) -> bool:
+        """Whether a flight took longer than the leave that it left with."""
+        return self._in_flight and self._stage is Stage.BODY and not self._ended and not self._leave.holds
 
     async def _reset(self) -> None:
         reply = await self._link.reply(self._timeouts.mail)

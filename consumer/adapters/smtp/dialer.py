@@ -48,6 +48,7 @@ class Connection:
     """A connection that carries mails, one after another.
 
     `settled` says that the last conversation came to a clean end: only then may another begin.
+    `hurried` says that the relay answers MAIL and RCPT within a grant's lifetime: only then may they travel with DATA.
     `needs_reset` says that an envelope may be left on the relay's side (RFC 2920, 3.1 and Postfix: the next
     mail would go out under the previous sender).
     """
@@ -58,6 +59,7 @@ class Connection:
     mails: int = 0
     settled: bool = True
     needs_reset: bool = False
+    hurried: bool = True
 
 
 class Dialer:

@@ -30,6 +30,10 @@ class Room:
     owed: Callable[[], bool]
 
 
+UNHURRIED = 600.0
+"""Seconds."""
+
+
 class Dial(Protocol):
     def __call__(self, relay: Relay, /) -> Awaitable[Connection | NotSent]: ...
 
@@ -58,6 +62,7 @@ class Pool:
         self._proven = False
         self._cool_down = limits.cool_down
         self._not_before = 0.0
+        self._unhurried_until = 0.0
 
     @override
     def __repr__(self) -> str:
@@ -80,6 +85,15 @@ class Pool:
         """Whether who comes now must wait for another mail to end (not merely for a connection to open)."""
         can_open = self.open < self.size and not self.cooling
         return self.busy > 0 and not self.idle and not can_open
+
+    @property
+    def hurried(self) -> bool:
+        """Whether leave to send may be asked for ahead of MAIL: not where the relay has outlived one of late."""
+        return self._clock.elapsed() >= self._unhurried_until
+
+    def outlived(self) -> None:
+        """A grant ran out while the relay thought about MAIL and RCPT: ask for leave behind them for a while."""
+        self._unhurried_until = self._clock.elapsed() + UNHURRIED
 
     @property
     def disposable(self) -> bool:

@@ -10,6 +10,7 @@ class Reason(StrEnum):
     REFUSED = "refused"  # the relay said no
     CLOSING = "closing"  # the relay said 421 and leaves
     TIMEOUT = "timeout"
+    TOO_SLOW = "too-slow"  # leave to send ran out before the relay was ready for the body
     CONNECTION_LOST = "connection-lost"
     DNS = "dns"  # no address for this name
     UNREACHABLE = "unreachable"  # no address took a connection

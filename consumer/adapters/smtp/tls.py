@@ -4,7 +4,6 @@ import asyncio
 import ssl
 from pathlib import Path
 
-
 Changed = tuple[int, ...]
 
 

@@ -76,7 +76,7 @@ class SmtpTransport(ports.Transport):
         try:
             async with pool.places.one(mail.lane):
                 # A busy relay: leave is asked for while others send. Otherwise only just before DATA.
-                if pool.crowded and not await leave.given():
+                if pool.crowded and pool.hurried and not await leave.given():
                     return Lapsed()
                 return await self._send(mail, pool, leave)
         finally:
@@ -113,12 +113,15 @@ class SmtpTransport(ports.Transport):
             if isinstance(connection, NotSent):
                 return connection
             try:
+                connection.hurried = pool.hurried
                 conversation = Conversation(connection, mail, leave, timeouts=self._timeouts, clock=self._clock)
                 attempt = await conversation.hold(self._on_stage)
             finally:
                 used = connection.mails > 0
                 connection.mails += 1
                 pool.give_back(connection)
+            if conversation.outlived:
+                pool.outlived()
             if stale == MOST_STALE or not (used and _given_up(attempt, conversation)):
                 return attempt
             pool.retire_idle()
