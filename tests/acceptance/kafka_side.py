@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -198,14 +198,19 @@ async def administering(bootstrap: str) -> AsyncGenerator[Any]:
 
 
 async def make_topics(
-    bootstrap: str, names: Names, partitions: int, settings: Mapping[str, Mapping[str, str]] | None = None
+    bootstrap: str,
+    names: Names,
+    partitions: int,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    but: Collection[str] = (),
 ) -> None:
-    """The three that a run needs; `settings` are for topics that are to be otherwise."""
+    """The three that a run needs, but some; `settings` are for topics that are to be otherwise."""
     wanted = {names.requests: HISTORY, names.outcomes: HISTORY, names.parked: TABLE, **(settings or {})}
-    new = [NewTopic(name, partitions, 1, topic_configs=dict(how)) for name, how in wanted.items()]
+    new = [NewTopic(name, partitions, 1, topic_configs=dict(how)) for name, how in wanted.items() if name not in but]
     async with administering(bootstrap) as admin, asyncio.timeout(WITHIN):
         await admin.create_topics(new)
-        while not wanted.keys() <= set(await admin.list_topics()):
+        while not {topic.name for topic in new} <= set(await admin.list_topics()):
             await asyncio.sleep(0.05)
 
 

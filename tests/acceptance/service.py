@@ -58,6 +58,11 @@ class Service:
         """Its log since it was last started."""
         return (json.loads(line) for line in self.said[self._seen :].splitlines() if line.startswith("{"))
 
+    def complaints(self) -> list[str]:
+        """What it has said from warning on, but for a broker that is new and still makes itself ready."""
+        lines = (line for line in self.lines() if line["level"] not in {"debug", "info"})
+        return [line["event"] for line in lines if "GroupCoordinatorNotAvailable" not in line["event"]]
+
     async def ready(self, within: float = WITHIN) -> None:
         """Wait until /readyz says so."""
         async with asyncio.timeout(within):

@@ -130,7 +130,12 @@ def mail(**fields: object) -> dict[str, object]:
 
 @asynccontextmanager
 async def staged(
-    bootstrap: str, folder: Path, certificates: Certificates, *, manner: Manner | None = None, script: Script | None = None
+    bootstrap: str,
+    folder: Path,
+    certificates: Certificates,
+    *,
+    manner: Manner | None = None,
+    script: Script | None = None,
 ) -> AsyncGenerator[Stage]:
     """Everything up but the consumer; all of it gone at the end."""
     names = Names()

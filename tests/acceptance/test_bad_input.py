@@ -40,7 +40,11 @@ async def test_1000_mixed_events_get_1000_outcomes_that_tell_nobodys_data(stage:
     told = await stage.outcomes.there_now()
     assert Counter(one.origin for one in told) == Counter(origins)
     endings = {one.origin: (one.status, one.type) for one in told}
-    wrong = [(one.kind, endings[at]) for at, one in zip(origins, events, strict=True) if endings[at] != (one.status, one.type)]
+    wrong = [
+        (one.kind, endings[at])
+        for at, one in zip(origins, events, strict=True)
+        if endings[at] != (one.status, one.type)
+    ]
     assert not wrong
     assert len(stage.relay.taken) == sum(one.status == 204 for one in events)
 

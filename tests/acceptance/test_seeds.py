@@ -138,5 +138,3 @@ async def java(name: str, *arguments: str, given: str = "") -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
