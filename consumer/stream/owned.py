@@ -159,7 +159,7 @@ class Owned:
 
     def _is_quiet(self) -> bool:
         state = self.state
-        return state is None or not (state.intents or state.waiting)
+        return state is None or not (state.intents or state.waiting or self._torn)
 
     # requests
 
