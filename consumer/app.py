@@ -74,9 +74,16 @@ def run(settings: Settings) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.get_loop().set_exception_handler(logs.loop_exception)
             code = runner.run(_run(settings))
-    except* (BrokenError, CannotListenError) as wrong:
-        for error in _leaves(wrong):
-            _log.error("cannot go on", errors=str(error))
+    except* CannotListenError as wrong:
+        code = _told(wrong, EX_UNAVAILABLE)
+    except* BrokenError as wrong:
+        code = _told(wrong, EX_SOFTWARE)
+    return code
+
+
+def _told(group: BaseExceptionGroup[Exception], code: int) -> int:
+    for error in _leaves(group):
+        _log.error("cannot go on", errors=str(error), exit_code=code)
     return code
 
 
@@ -270,6 +277,7 @@ async def _run(settings: Settings) -> int:
     app = App(settings, tenants, metrics, partitions)
     _on_signals(app.stop)
     await app.serve()
+    _log.info("stopped")
     return EX_OK
 
 
