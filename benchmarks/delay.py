@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from typing_extensions import override
 
@@ -21,10 +22,9 @@ class End(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError
-        self._transport = transport
-        transport.writelines(self._early)
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.writelines(self._early)
         if self._connect:
             self._connect(self)
 

@@ -5,6 +5,7 @@ import asyncio
 import os
 import shutil
 import sys
+from typing import cast
 
 from typing_extensions import override
 
@@ -49,10 +50,8 @@ class Session(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.WriteTransport):
-            raise TypeError
-        self._transport = transport
-        transport.write(b"220 sink ESMTP\r\n")
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(b"220 sink ESMTP\r\n")
 
     @override
     def data_received(self, data: bytes) -> None:
