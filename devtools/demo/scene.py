@@ -120,6 +120,9 @@ class Scene:
             link.request("GET", path)
             answer = link.getresponse()
             return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            said = self.consumer.tail if self.consumer else ""
+            raise BrokenDemoError(f"The consumer does not answer any more; the end of its log:\n{said}") from error
         finally:
             link.close()
 

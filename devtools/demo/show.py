@@ -121,7 +121,7 @@ def outcomes(rows: Sequence[Row], waiting: str) -> Table:
     table = _table("request", "outcome", "in the outcome", "s")
     table.columns[0].min_width = 24
     table.columns[1].no_wrap = True
-    table.columns[3].justify = "right"
+    table.columns[3].justify, table.columns[3].min_width = "right", 4
     for row in rows:
         about = Text.assemble(row.ask.about, "\n", (f"{row.ask.tenant} / {row.ask.id}", "dim"))
         if row.seen is not None:
