@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.faults.figures import PARTITIONS, SESSION
 from tests.faults.judge import Limit, Verdict, judge
-from tests.faults.kafka_side import Outcomes, Producer, Request, committed, producing, reading
+from tests.faults.kafka_side import Outcomes, Producer, Request, committed, parked, producing, reading
 from tests.faults.members import Member, RelayProcess
 from tests.faults.table import Row, rows
 
@@ -100,6 +100,13 @@ class Scene:
             dead = [member.log.name for member in self.members if member.died]
             assert not dead, f"ended by themselves: {dead}"
             assert time.monotonic() < deadline, f"{self.outcomes.answered} of {answered} answered, {self.verdict()}"
+
+    async def until_parked(self, number: int, within: float) -> None:
+        """Wait until so many are parked, and nothing else is under way."""
+        deadline = time.monotonic() + within
+        while (found := await parked(self.plan.bootstrap, f"{self.name}.parked")) < number:
+            assert time.monotonic() < deadline, f"{found} of {number} are parked"
+            await asyncio.sleep(0.5)
 
     async def all_answered(self, within: float) -> None:
         await self.reach(self.asked, within)

@@ -35,13 +35,16 @@ class Producer:
         self._topic = topic
         self._dice = dice
         self.origins: dict[str, str] = {}
+        self.tenants: dict[str, str] = {}
 
     async def send(self, requests: Sequence[Request]) -> None:
         """Returns when Kafka has them all."""
         written = [(request, await self._send(request)) for request in requests]
         for request, future in written:
             place = await asyncio.wait_for(future, WITHIN)
-            self.origins[f"{place.partition}:{place.offset}"] = request.id
+            origin = f"{place.partition}:{place.offset}"
+            self.origins[origin] = request.id
+            self.tenants[origin] = request.tenant
 
     async def _send(self, request: Request) -> "asyncio.Future[Any]":
         partition = self._dice.randrange(PARTITIONS) if request.partition is None else request.partition
@@ -69,13 +72,13 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.all: list[Told] = []
-        self._origins: set[str] = set()
+        self.origins: set[str] = set()
         self._changed = asyncio.Condition()
 
     @property
     def answered(self) -> int:
         """Requests that have one."""
-        return len(self._origins)
+        return len(self.origins)
 
     @property
     def kinds(self) -> Counter[str]:
@@ -105,7 +108,7 @@ class Outcomes:
             told = [_told(raw) for batch in batches.values() for raw in batch]
             if told:
                 self.all += told
-                self._origins.update(one.origin for one in told)
+                self.origins.update(one.origin for one in told)
                 async with self._changed:
                     self._changed.notify_all()
 
@@ -163,3 +166,22 @@ async def committed(bootstrap: str, group: str, topic: str) -> dict[int, tuple[i
         if isinstance(metadata, Metadata):
             found[place.partition] = commit.offset, metadata
     return found
+
+
+async def parked(bootstrap: str, topic: str) -> int:
+    """How many entries the parked topic holds, as far as nothing was removed from it."""
+    client: Any = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", retry_backoff_ms=50)
+    await client.start()
+    keys: set[bytes] = set()
+    try:
+        places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+        ends = await client.end_offsets(places)
+        client.assign([place for place in places if ends[place]])
+        if client.assignment():
+            await client.seek_to_beginning()
+        while any(ends[place] > await client.position(place) for place in client.assignment()):
+            for place, batch in (await client.getmany(timeout_ms=200)).items():
+                keys.update(b"%d:%s" % (place.partition, record.key) for record in batch if record.value)
+    finally:
+        await asyncio.wait_for(client.stop(), WITHIN)
+    return len(keys)

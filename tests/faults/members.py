@@ -38,6 +38,11 @@ class Member:
         return self.child is not None and not self.child.running and not self.leaving
 
     @property
+    def code(self) -> int | None:
+        """How it ended."""
+        return self._process.code
+
+    @property
     def said(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 

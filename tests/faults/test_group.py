@@ -16,7 +16,7 @@ from tests.faults.table import held
 async def test_a_storm_of_joining_and_leaving_loses_nothing(own_broker: Broker, folder: Path) -> None:
     async with staged(Plan(folder, own_broker.bootstrap, static=False)) as scene:
         scene.join()
-        await storm(scene, sized(20.0, 300.0))
+        await storm(scene, sized(25.0, 300.0))
         await scene.all_answered(90)
         row, verdict = scene.row("join and leave storm")
     held(row, verdict)
@@ -30,11 +30,11 @@ async def storm(scene: Scene, seconds: float) -> None:
     while time.monotonic() < until:
         await asyncio.sleep(scene.dice.uniform(0, 0.5))
         await scene.ask(15)
-        staying = [member for member in scene.members if member.running and not member.leaving]
+        staying = [member for member in scene.members if member.running and not member.leaving and member.assigned]
         scene.injected += 1
-        if len(staying) > 2 and scene.dice.random() < 0.5:
+        if len(staying) > 1 and scene.dice.random() < 0.5:
             leaving.add(asyncio.create_task(scene.dice.choice(staying).leave()))
-        elif sum(member.running for member in scene.members) < 4:
+        elif sum(member.running and not member.leaving for member in scene.members) < 4:
             scene.join()
         else:
             scene.injected -= 1

@@ -1,0 +1,42 @@
+"""The link to the relay breaks, at every stage of a conversation."""
+
+from pathlib import Path
+
+import pytest
+
+from devtools.broker import Broker
+from devtools.relay_script import Act, Drop, Manner, Say
+from tests.faults.figures import sized
+from tests.faults.harness import Plan, staged
+from tests.faults.table import held
+from tests.faults.traps import journalling
+
+CUTS = sized(5, 50)
+
+PLACES: dict[str, tuple[str, Act]] = {
+    "before 354": ("data", Drop()),
+    "in the body": ("body", Drop(after=10)),
+    "after the dot": ("body", Drop()),
+    "within 250": ("body", Say("250 2.0.0 taken", cut=2)),
+}
+
+
+@pytest.mark.timeout(sized(150, 600))
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_link_that_is_cut_never_makes_a_second_mail(own_broker: Broker, folder: Path, place: str) -> None:
+    stage, act = PLACES[place]
+    async with journalling(folder, Manner("plain"), {stage: (act,) * CUTS}) as relay:
+        plan = Plan(folder, own_broker.bootstrap, members=1, relay_port=relay.port)
+        async with staged(plan) as scene:
+            await scene.ask(CUTS * 4)
+            scene.injected = CUTS
+            await scene.all_answered(90)
+            row, verdict = scene.row(f"link cut {place}")
+    held(row, verdict)
+    if place == "before 354":
+        assert row.in_doubt == 0
+    elif place != "in the body":
+        assert row.in_doubt == CUTS
+    else:
+        # A small mail is written in one go: whoever was cut off in the middle may have sent all of it.
+        assert row.in_doubt <= CUTS
