@@ -11,7 +11,7 @@ from typing import Protocol
 from consumer.core.conclude import Chance, conclude, in_doubt
 from consumer.core.decode import Refused
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
-from consumer.core.letter import post
+from consumer.core.letter import Posted, post
 from consumer.core.outcome import Invalid
 from consumer.core.parking import Reason
 from consumer.core.partition import Admitted, Work
@@ -71,7 +71,7 @@ class Delivery:
 
         answered = frozenset(index for index, _ in work.progress.answers)
         posted = post(request, tenant, answered=answered, now=self.clock.now())
-        if isinstance(posted, Invalid):
+        if not isinstance(posted, Posted):
             return Concluded(request.subject, posted, request.digest, work.progress)
 
         attempt = await self.transport.send(posted.mail, posted.relay, _permit(desk, work))

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 
-from consumer.core.address import parse_address, parse_recipient
+from consumer.core.address import is_token, parse_address, parse_recipient
 from consumer.core.compose import Letter, compose, date_header, message_id, needs_smtputf8
 from consumer.core.mail import Address, Mail
-from consumer.core.outcome import Invalid
+from consumer.core.outcome import Invalid, Unresolvable
 from consumer.core.request import Request
+from consumer.core.send_email import SendEmail
 from consumer.core.tenant import Relay, Scheme, Tenant
 
 _PORTS = {Scheme.SMTP: 587, Scheme.SMTPS: 465, Scheme.PLAIN: 25}
+
+
+MOST_ERRORS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,12 @@ class Posted:
     indices: tuple[int, ...]
 
 
-def post(request: Request, tenant: Tenant, *, answered: frozenset[int], now: float) -> Posted | Invalid:
+def post(request: Request, tenant: Tenant, *, answered: frozenset[int], now: float) -> Posted | Invalid | Unresolvable:
     """Compose the mail. Its Message-ID is the same for every attempt at the request."""
     email = request.email
+    unresolved = _unresolved(email)
+    if unresolved:
+        return unresolved
     sender = sender_of(request, tenant)
     lists = {"to": email.to, "cc": email.cc, "bcc": email.bcc, "replyTo": email.reply_to, "from": (sender,)}
     parsed = {
@@ -40,6 +47,20 @@ def post(request: Request, tenant: Tenant, *, answered: frozenset[int], now: flo
         return Invalid("invalid-request", errors)
     wire = {field: tuple(filter(None, addresses)) for field, addresses in parsed.items()}
     return _posted(request, tenant, wire, answered, now)
+
+
+def _unresolved(email: SendEmail) -> Unresolvable | None:
+    """What is not resolved yet must not be left out, nor a token be sent in the place of what it stands for."""
+    single = {"from": email.sender, "subject": email.subject, "text": email.text, "html": email.html}
+    several = {"to": email.to, "cc": email.cc, "bcc": email.bcc, "replyTo": email.reply_to}
+    places = [(name, text) for name, text in single.items() if text]
+    places += [(f"{name}/{index}", text) for name, texts in several.items() for index, text in enumerate(texts)]
+    tokens = tuple(f"/{place}: no PII vault resolves this token" for place, text in places if is_token(text))
+    if tokens:
+        return Unresolvable("pii-unresolved", tokens[:MOST_ERRORS])
+    if email.attachments:
+        return Unresolvable("attachment-unsupported", ("/attachments: attachments are not fetched yet",))
+    return None
 
 
 def _posted(

@@ -92,8 +92,18 @@ FIELDS: dict[str, dict[str, object]] = {
 }
 
 
+TOKEN = "NS-EU-C4N4RY-1"  # noqa: S105  stands for a secret, and is none
+UNRESOLVED: dict[str, tuple[dict[str, object], str]] = {
+    "attachment": ({"attachments": [f"https://files.example/{CANARY}"]}, "attachment-unsupported"),
+    "token for a recipient": ({"to": [TOKEN]}, "pii-unresolved"),
+    "token for a body": ({"text": TOKEN}, "pii-unresolved"),
+}
+
+
 def _fields(identity: str) -> Iterator[Event]:
     """What differs by its fields."""
+    for kind, (fields, type_) in UNRESOLVED.items():
+        yield Event(kind, json.dumps(mail(**{**HIDDEN, **fields})).encode(), plain("acme", identity), 424, type_)
     for kind, fields in FIELDS.items():
         yield Event(kind, json.dumps(mail(**{**HIDDEN, **fields})).encode(), plain("acme", identity))
     large = json.dumps(mail(**{**HIDDEN, "text": f"{CANARY} " * 112_500})).encode()
@@ -108,4 +118,4 @@ WRAPPED = (
     *("batch", "unknown type", "missing ce_id", "header twice", "unknown tenant"),
 )
 HEAVY = ("5,000 recipients", "900 KB", "11 MB")
-LIGHT = (*WRAPPED, *(kind for kind in FIELDS if kind not in HEAVY))
+LIGHT = (*WRAPPED, *UNRESOLVED, *(kind for kind in FIELDS if kind not in HEAVY))
