@@ -78,9 +78,7 @@ ID = ("request_id", b"h-")
         ("another operation", (*plain("acme", "h-7"), ("operation", b"send-fax")), 400),
     ],
 )
-async def test_headers_of_every_kind(
-    shared: Stage, service: Service, name: str, headers: Headers, ending: int
-) -> None:
+async def test_headers_of_every_kind(shared: Stage, service: Service, name: str, headers: Headers, ending: int) -> None:
     told = await shared.outcomes.of(await shared.requests.send(VALUE, headers=headers))
     assert told.status == ending, told.body
 

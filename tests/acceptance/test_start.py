@@ -144,7 +144,10 @@ async def test_health_and_metrics_are_served(stage: Stage) -> None:
     await stage.outcomes.reach(2)
     after = await service.metrics()
     assert after["consumer_outcomes_total{outcome=accepted}"] == 1
-    assert after["consumer_outcomes_total{outcome=invalid-event}"] + after["consumer_outcomes_total{outcome=invalid-json}"] == 1
+    assert (
+        after["consumer_outcomes_total{outcome=invalid-event}"] + after["consumer_outcomes_total{outcome=invalid-json}"]
+        == 1
+    )
     assert after["consumer_send_stage_seconds_count{stage=body}"] == 1
     assert after["consumer_request_to_outcome_seconds_count"] == 2
     assert not [name for name in after if "acme" in name or "ann@" in name]
