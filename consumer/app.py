@@ -17,7 +17,7 @@ import uvloop
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
-from consumer.adapters import logs
+from consumer.adapters import logs, schemas
 from consumer.adapters.clock import SystemClock, watch_loop
 from consumer.adapters.http import CannotListenError, serve
 from consumer.adapters.kafka import topics
@@ -26,7 +26,6 @@ from consumer.adapters.kafka.journal import KafkaJournal
 from consumer.adapters.kafka.source import KafkaSource, Membership
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.metrics.observer import Telemetry
-from consumer.adapters.schemas import load
 from consumer.adapters.smtp.dialer import mapped
 from consumer.adapters.smtp.options import PoolLimits, SmtpOptions, Timeouts
 from consumer.adapters.smtp.transport import SmtpTransport
@@ -207,7 +206,7 @@ class App:
     def _world(self, partitions: int) -> World:
         work = self._settings.work
         delivery = Delivery(
-            Decoder(load("send-email.v1")).decode,
+            Decoder(schemas.requests()).decode,
             self._tenants,
             self._transport,
             self._clock,

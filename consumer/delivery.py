@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from consumer.core.conclude import Chance, conclude, in_doubt
-from consumer.core.decode import Refused
-from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
+from consumer.core.conclude import Chance, cancel, conclude, in_doubt
+from consumer.core.decode import Asked, Refused
+from consumer.core.ending import Concluded, Ending, Forwarded, Later, Ordered, Skipped
 from consumer.core.letter import Posted, post
 from consumer.core.outcome import Invalid
 from consumer.core.parking import Reason
 from consumer.core.partition import Admitted, Work
 from consumer.core.record import Record
-from consumer.core.request import Request
+from consumer.core.request import Command, Request
 from consumer.core.tenant import Tenant, Unavailable, UnknownTenant
 from consumer.ports import Clock, Tenants, Transport
 
@@ -41,7 +41,7 @@ class Desk(Protocol):
 class Delivery:
     """Takes a request from its record to its ending."""
 
-    decode: Callable[[Record], Request | Refused]
+    decode: Callable[[Record], Asked | Refused]
     tenants: Tenants
     transport: Transport
     clock: Clock
@@ -53,11 +53,13 @@ class Delivery:
         request = self.decode(work.record)
         if isinstance(request, Refused):
             return Concluded(request.subject, request.outcome)
-        work.request = request
 
         home = desk.home(request.tenant)
         if home != work.record.at.partition and work.record.forwarded_from is None:
             return Forwarded(home)
+        if isinstance(request, Command):
+            return Ordered(request)
+        work.request = request
 
         tenant = await self.tenants.get(request.tenant)
         if isinstance(tenant, Unavailable):
@@ -83,13 +85,36 @@ class Delivery:
 
         `lifetime` is that of the leave, in seconds: the lost one may go on for so long if it was only frozen.
         """
-        request = self.decode(work.record)
-        if isinstance(request, Refused):
-            return Concluded(request.subject, request.outcome)
-        work.request = request
+        request = self._again(work)
+        if isinstance(request, Concluded):
+            return request
         tenant = await self.tenants.get(request.tenant)
         work.tenant = tenant if isinstance(tenant, Tenant) else None
         return in_doubt(request, work.tenant, work.progress, self.clock.now() + lifetime)
+
+    async def cancel(self, work: Work) -> Concluded | None:
+        """How a parked request ends that is not wanted any more; None where only its tenant could say, who is away."""
+        request = self._again(work)
+        if isinstance(request, Concluded):
+            return request
+        if work.progress.sent_at:
+            tenant = await self.tenants.get(request.tenant)
+            if isinstance(tenant, UnknownTenant):
+                return Concluded(request.subject, NOBODY, request.digest, work.progress)
+            work.tenant = tenant if isinstance(tenant, Tenant) else None
+        outcome = cancel(request, work.tenant, work.progress)
+        return outcome and Concluded(request.subject, outcome, request.digest, work.progress)
+
+    def _again(self, work: Work) -> Request | Concluded:
+        """The request of a record that was read before."""
+        match self.decode(work.record):
+            case Request() as request:
+                work.request = request
+                return request
+            case Refused(subject, outcome):
+                return Concluded(subject, outcome)
+            case Command():  # is never parked, and has no leave to send
+                raise AssertionError(work.record.at)
 
 
 WHILE_DOWN = 30.0

@@ -36,6 +36,7 @@ class MemoryKafka:
     committed: dict[int, tuple[int, str]] = field(default_factory=dict[int, tuple[int, str]])
     epochs: dict[int, int] = field(default_factory=dict[int, int])
     fault: Callable[[int], Fault | None] = lambda _: None
+    gone: set[Coordinates] = field(default_factory=set[Coordinates])  # deleted from the request topic
 
     def __post_init__(self) -> None:
         self.requests = [[] for _ in range(self.partitions)]
@@ -108,7 +109,8 @@ class MemorySource(Source):
     async def reread(self, places: Collection[Coordinates]) -> list[Record]:
         await asyncio.sleep(0)
         kept = self._kafka.requests
-        return [kept[place.partition][place.offset] for place in places if place.offset < len(kept[place.partition])]
+        there = (place for place in places if place not in self._kafka.gone)
+        return [kept[place.partition][place.offset] for place in there if place.offset < len(kept[place.partition])]
 
     @override
     async def member(self, partition: int) -> bool:

@@ -9,12 +9,19 @@ from collections.abc import Callable, Mapping
 from consumer.core.timestamp import parse_timestamp
 
 SEND_EMAIL = "email.send-email.v1"
-TYPES: Mapping[str, str] = {SEND_EMAIL: SEND_EMAIL, "send-email": SEND_EMAIL}
+PARKED_COMMAND = "email.parked-command.v1"
+TYPES: Mapping[str, str] = {
+    SEND_EMAIL: SEND_EMAIL,
+    "send-email": SEND_EMAIL,
+    PARKED_COMMAND: PARKED_COMMAND,
+    "parked-command": PARKED_COMMAND,
+}
 """What can be asked for, by full name and by the short one of the `operation` header."""
 
 MAX_TEXT = 256
 MAX_TENANT = 128
 
+_EXPECTED_TYPE = f"unknown, expected {' or '.join(dict.fromkeys(TYPES.values()))}"
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2.2
 _JSON = re.compile(r"application/json|text/json|[^/]+/[^/]+\+json")  # CloudEvents 1.0.2 JSON format, 3.1.1
 
@@ -51,7 +58,7 @@ def _tenant(value: str) -> str | None:
 
 
 def _type(value: str) -> str | None:
-    return None if value in TYPES else f"unknown, expected {SEND_EMAIL}"
+    return None if value in TYPES else _EXPECTED_TYPE
 
 
 def _time(value: str) -> str | None:

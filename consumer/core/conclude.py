@@ -7,13 +7,15 @@ from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, S
 from consumer.core.ending import Again, Concluded, Ending, Later
 from consumer.core.ladder import LADDER, next_attempt
 from consumer.core.letter import Posted, signed
-from consumer.core.outcome import Accepted, Expired, Outcome, Refusal, Rejected, Unknown
+from consumer.core.outcome import Accepted, Cancelled, Expired, Outcome, Refusal, Rejected, Unknown
 from consumer.core.parking import Progress, Reason
 from consumer.core.reply import Reply
 from consumer.core.request import Request
 from consumer.core.tenant import Tenant
 
 OUT_OF_TIME = Reply(450, "not accepted before the request expired", "4.4.7")  # RFC 3463, 3.5: delivery time expired
+TAKEN_BACK = Reply(450, "not accepted before the request was cancelled")
+NOBODY_KNOWS = Reply(450, "nobody knows whether it was accepted before the request was cancelled")
 
 _VERDICTS = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY})
 """Where a permanent reply is about this mail; before that it is about us or the relay, and somebody can mend it."""
@@ -47,13 +49,16 @@ def conclude(
             return Again()
 
 
-def finish(request: Request, tenant: Tenant, progress: Progress) -> Outcome:
-    """The outcome of a request whose recipients all have their final answer, or that has run out of time."""
+def finish(request: Request, tenant: Tenant, progress: Progress, rest: Reply = OUT_OF_TIME) -> Outcome:
+    """The outcome of a request whose recipients all have their final answer, or that has run out of time.
+
+    Recipients without an answer get `rest`.
+    """
     written = request.email.recipients
     final = dict(progress.answers)
     accepted = tuple(written[index] for index, reply in progress.answers if reply.positive)
     refused = tuple(
-        Refusal(address, final.get(index, OUT_OF_TIME))
+        Refusal(address, final.get(index, rest))
         for index, address in enumerate(written)
         if index not in final or not final[index].positive
     )
@@ -62,9 +67,23 @@ def finish(request: Request, tenant: Tenant, progress: Progress) -> Outcome:
         sender, identity = signed(request, tenant)
         return Accepted(accepted, refused, sender, response, identity, progress.sent_at[-1][0])
     if len(final) < len(written):
-        told = tuple(one for one in refused if one.reply is not OUT_OF_TIME)
+        told = tuple(one for one in refused if one.reply is not rest)
         return Expired(progress.last_reason, progress.attempts, told)
     return Rejected(refused[-1].reply, refused, signed(request, tenant)[1])
+
+
+def cancel(request: Request, tenant: Tenant | None, progress: Progress) -> Outcome | None:
+    """The outcome of a request that is not wanted any more: what went out stays said, for which the tenant is needed."""
+    accepted = sum(reply.positive for _, reply in progress.answers)
+    in_doubt = sum(recipients for _, recipients in progress.sent_at) > accepted  # it was to be sent again
+    if accepted:
+        return None if tenant is None else finish(request, tenant, progress, NOBODY_KNOWS if in_doubt else TAKEN_BACK)
+    if in_doubt:
+        identity = signed(request, tenant)[1] if tenant else None
+        return Unknown(progress.last_reason, identity, progress.sent_at[-1][0])
+    written = request.email.recipients
+    refused = tuple(Refusal(written[index], reply) for index, reply in progress.answers)
+    return Cancelled(progress.last_reason, progress.attempts, refused)
 
 
 def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:

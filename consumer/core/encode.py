@@ -2,7 +2,7 @@
 
 The attributes (headers that begin with `ce_`) say what it is about; the headers that begin
 with `x-` are the journal's: whoever takes a partition over restores ids and windows from
-headers alone. The body is `schemas/send-email.outcome.v1.json`.
+headers alone. The body is `schemas/send-email.outcome.v1.json`, or that of the type that was asked for.
 """
 
 import math
@@ -13,9 +13,12 @@ import orjson
 
 from consumer.core.outcome import (
     Accepted,
+    Cancelled,
+    Declined,
     Duplicate,
     Expired,
     Invalid,
+    Obeyed,
     Outcome,
     RateLimited,
     Refusal,
@@ -24,7 +27,9 @@ from consumer.core.outcome import (
     Suppressed,
     Unknown,
     Unresolvable,
+    Why,
 )
+from consumer.core.parked_command import Verb
 from consumer.core.record import Headers
 from consumer.core.timestamp import format_timestamp
 
@@ -85,6 +90,12 @@ def kind(outcome: Outcome) -> str:  # noqa: C901, PLR0911 - a line for each endi
             return "unresolvable"
         case Unknown():
             return "unknown"
+        case Cancelled():
+            return "cancelled"
+        case Obeyed():
+            return "obeyed"
+        case Declined():
+            return "declined"
 
 
 def _attributes(subject: Subject, source: str) -> dict[str, str]:
@@ -94,7 +105,7 @@ def _attributes(subject: Subject, source: str) -> dict[str, str]:
         "ce_specversion": "1.0",
         "ce_id": str(subject.origin),
         "ce_source": f"{source}/{subject.origin.partition}/{subject.origin.offset}",
-        "ce_type": _type(subject.type),
+        "ce_type": outcome_type(subject.type),
         "ce_partition": str(subject.at.partition),
         "ce_offset": str(subject.at.offset),
         "ce_originpartition": str(subject.origin.partition),
@@ -109,7 +120,7 @@ def _attributes(subject: Subject, source: str) -> dict[str, str]:
     return attributes | {name: value for name, value in known.items() if value is not None}
 
 
-def _type(request: str | None) -> str:
+def outcome_type(request: str | None) -> str:
     """`email.send-email.v1` is answered by `email.send-email.outcome.v1`."""
     if request is None:
         return "email.unknown.outcome.v1"
@@ -142,6 +153,13 @@ def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911 - a case for each en
             text = "The relay may or may not have the mail, and nobody can find out."
             more: Body = {"reason": reason, "messageId": message_id, "sentAt": format_timestamp(at)}
             return _failed(504, "unknown", text, more)
+        case Cancelled():
+            return _cancelled(outcome)
+        case Obeyed(command, id_):
+            return {"status": 204, "message": _DONE[command], "command": command, "id": id_}
+        case Declined(type, command, id_):
+            status, text = _DECLINED[type]
+            return _failed(status, type, text, {"command": command, "id": id_})
 
 
 def _accepted(outcome: Accepted) -> Body:
@@ -171,6 +189,26 @@ def _expired(outcome: Expired) -> Body:
     text = f"No relay took the mail in time; the last reason was: {outcome.last_reason}"
     more: Body = {"reason": outcome.last_reason, "attempts": outcome.attempts, "accepted": []}
     return _failed(408, "expired", _legible(text, _MAX_RESPONSE), more | _refusals(outcome.rejected))
+
+
+def _cancelled(outcome: Cancelled) -> Body:
+    text = "The request was cancelled before a relay took the mail."
+    more: Body = {"reason": outcome.last_reason, "attempts": outcome.attempts, "accepted": []}
+    return _failed(410, "cancelled", text, more | _refusals(outcome.rejected))
+
+
+_DONE: Mapping[Verb, str] = {
+    "cancel": "The parked request has ended; its own outcome says how.",
+    "promote": "The parked request is due now.",
+}
+_DECLINED: Mapping[Why, tuple[int, str]] = {
+    "not-parked": (404, "No request with this id is parked for this tenant."),
+    "in-flight": (409, "The request is being worked on at this moment."),
+    "window-full": (409, "The request waits for a slot of its tenant's window, and no command exceeds a limit."),
+    "queued": (409, "The request stands in its tenant's queue, which keeps its order."),
+    "expired": (408, "The command's time was up before it was read."),
+    "config-unavailable": (503, "A part was sent, and without its tenant's configuration nobody can say how it ended."),
+}
 
 
 def _duplicate(outcome: Duplicate) -> Body:

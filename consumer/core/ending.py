@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from consumer.core.outcome import Outcome, Subject
 from consumer.core.parking import FRESH, Progress, Reason
+from consumer.core.request import Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +44,11 @@ class Again:
     """Leave to send ran out before the body: nothing was sent, and it goes once more from the start."""
 
 
-Ending: TypeAlias = Concluded | Later | Forwarded | Skipped | Again
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """It is a command about a parked request: its partition carries it out, and says how both end."""
+
+    command: Command
+
+
+Ending: TypeAlias = Concluded | Later | Forwarded | Skipped | Again | Ordered

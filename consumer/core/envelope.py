@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias, cast
 import orjson
 
 from consumer.core import attribute
-from consumer.core.attribute import SEND_EMAIL
+from consumer.core.attribute import SEND_EMAIL, TYPES
 from consumer.core.outcome import Invalid, Subject
 from consumer.core.record import Record
 from consumer.core.timestamp import parse_timestamp
@@ -40,6 +40,7 @@ class Event:
     """An unwrapped request whose attributes are in order; `data` is JSON still to be judged."""
 
     subject: Subject
+    type: str
     id: str
     tenant: str
     data: object
@@ -87,7 +88,7 @@ def unwrap(record: Record) -> Event | Refused:
     if flaws or more:
         return _refused(subject, (*flaws, *more))
     expires = parse_timestamp(known["expirytime"]) if "expirytime" in known else None
-    return Event(subject, known["id"], known["tenant"], unwrapped.data, expires)
+    return Event(subject, TYPES[known["type"]], known["id"], known["tenant"], unwrapped.data, expires)
 
 
 def _headers(record: Record) -> tuple[Headers, tuple[_Flaw, ...]]:
@@ -205,7 +206,7 @@ def _subject(record: Record, headers: Headers, known: Mapping[str, str]) -> Subj
         record.origin,
         tenant=known.get("tenant"),
         id=known.get("id"),
-        type=attribute.TYPES.get(known.get("type", "")),
+        type=TYPES.get(known.get("type", "")),
         correlation_id=known.get("correlationid"),
         traceparent=trace if attribute.is_traceparent(trace) else None,
     )

@@ -34,9 +34,10 @@ class Seen(Enum):
     BEFORE = auto()
 
 
-def fingerprint(tenant: str, request_id: str) -> bytes:
-    """16 bytes for a tenant's request id; with 8, a collision would be a false duplicate."""
-    return blake2b(f"{tenant}\0{request_id}".encode(), digest_size=16).digest()
+def fingerprint(tenant: str, request_id: str, *, command: bool = False) -> bytes:
+    """16 bytes for a tenant's request id; with 8, a collision would be a false duplicate. Commands have ids of their own."""
+    ours = f"{tenant}\0{request_id}\0command" if command else f"{tenant}\0{request_id}"
+    return blake2b(ours.encode(), digest_size=16).digest()
 
 
 class Ids:
@@ -59,6 +60,11 @@ class Ids:
         if seen.origin == origin:
             return None if seen.use is Use.OPEN else Seen.BEFORE
         return Duplicate("duplicate" if seen.digest == digest else "conflict", seen.origin)
+
+    def is_open(self, mark: bytes) -> bool:
+        """Whether a request with this id is in flight or parked."""
+        seen = self._seen.get(mark)
+        return seen is not None and seen.use is Use.OPEN
 
     def end(self, mark: bytes, origin: Coordinates, digest: bytes, *, use: Use, at: float) -> None:
         """The request of this origin has its outcome. One that never held the id changes nothing."""

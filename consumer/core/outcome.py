@@ -7,8 +7,12 @@ a catch-all: one ending more then fails the type check where it must be thought 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from consumer.core.parked_command import Verb
 from consumer.core.record import Coordinates
 from consumer.core.reply import Reply
+
+Why: TypeAlias = Literal["not-parked", "in-flight", "window-full", "queued", "config-unavailable", "expired"]
+"""Why a command changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,45 @@ class Unknown:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """It was parked, and somebody took it back before a relay took it."""
+
+    last_reason: str
+    attempts: int
+    rejected: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """Of a command: the parked request with this id has ended, or is due now."""
+
+    command: Verb
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Of a command: nothing was changed. `type` says why."""
+
+    type: Why
+    command: Verb
+    id: str
+
+
 Outcome: TypeAlias = (
-    Accepted | Rejected | Suppressed | RateLimited | Expired | Duplicate | Invalid | Unresolvable | Unknown
+    Accepted
+    | Rejected
+    | Suppressed
+    | RateLimited
+    | Expired
+    | Duplicate
+    | Invalid
+    | Unresolvable
+    | Unknown
+    | Cancelled
+    | Obeyed
+    | Declined
 )
 
 

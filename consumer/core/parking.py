@@ -41,6 +41,7 @@ class Progress:
     response: Reply | None = None  # to the body that was taken last
     sent_at: tuple[tuple[float, int], ...] = ()  # when a body was taken, for how many recipients
     last_reason: str = ""
+    promoted: bool = False  # somebody said that it need not wait for its `sendAt`
 
 
 FRESH = Progress()
@@ -70,6 +71,7 @@ class Parking:
 
     def __init__(self) -> None:
         self._entries: dict[int, Entry] = {}
+        self._names: dict[tuple[str, str], list[int]] = {}  # two share a name only where their tenant was not to be had
         self._out: set[int] = set()  # being worked on
         self._due: list[tuple[float, int]] = []
         self._queues: dict[str, list[int]] = {}
@@ -87,8 +89,23 @@ class Parking:
     def get(self, offset: int) -> Entry | None:
         return self._entries.get(offset)
 
+    def find(self, tenant: str, request_id: str) -> Entry | None:
+        """The tenant's parked request with this id, the oldest one."""
+        offsets = self._names.get((tenant, request_id))
+        return self._entries[min(offsets)] if offsets else None
+
+    def is_out(self, offset: int) -> bool:
+        """Whether it is being worked on."""
+        return offset in self._out
+
+    def take(self, offset: int) -> None:
+        """It is out until it is added again or removed, whether due or not."""
+        self._out.add(offset)
+
     def add(self, entry: Entry) -> None:
         """Park it, or put it back with its new due time."""
+        if entry.offset not in self._entries:
+            self._names.setdefault((entry.tenant, entry.id), []).append(entry.offset)
         self._entries[entry.offset] = entry
         self._out.discard(entry.offset)
         if entry.reason in QUEUED:
@@ -101,7 +118,13 @@ class Parking:
     def remove(self, offset: int) -> Entry | None:
         """It ended."""
         self._out.discard(offset)
-        return self._entries.pop(offset, None)
+        entry = self._entries.pop(offset, None)
+        if entry is not None:
+            name = (entry.tenant, entry.id)
+            self._names[name].remove(offset)
+            if not self._names[name]:
+                del self._names[name]
+        return entry
 
     def wake(self, tenant: str, at: float) -> None:
         """A slot of the tenant's window is free at `at`: look at its queue then, or earlier if that was said."""

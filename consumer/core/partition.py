@@ -135,7 +135,7 @@ class Partition:
         work.request, work.tenant = request, tenant
         if now >= self._deadline(work):
             return self.expired(work)
-        if request.email.send_at is not None and request.email.send_at > now:
+        if request.email.send_at is not None and request.email.send_at > now and not work.progress.promoted:
             return Later(Reason.SEND_AT, request.email.send_at, work.progress)
         if self.parking.queued(tenant.name, before=work.offset) or self._has_its_share(work, now, spare):
             return Later(Reason.SHARE, now, work.progress)
@@ -298,6 +298,12 @@ class Partition:
         self.ids.open(fingerprint(entry.tenant, entry.id), entry.origin, entry.digest)
         for at, recipients in entry.progress.sent_at:
             self.windows(entry.tenant).sent(None, recipients, at)
+
+    def promote(self, entry: Entry, now: float) -> None:
+        """A parked request is due now, and that is written down."""
+        entry = replace(entry, due=now, progress=replace(entry.progress, promoted=True))
+        self.parking.add(entry)
+        self._parked.append(entry)
 
     # parked requests whose time has come
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from consumer.core.attribute import PARKED_COMMAND
 from consumer.core.ending import Concluded
 from consumer.core.ids import Use, fingerprint
 from consumer.core.outcome import Accepted, Unknown
@@ -28,6 +29,7 @@ def past_of(concluded: Concluded, at: float) -> Past:
     """What is remembered of an outcome that was written at that time."""
     subject = concluded.subject
     known = subject.tenant is not None and subject.id is not None
-    mark = fingerprint(subject.tenant or "", subject.id or "") if known else None
+    command = subject.type == PARKED_COMMAND
+    mark = fingerprint(subject.tenant or "", subject.id or "", command=command) if known else None
     use = Use.USED if isinstance(concluded.outcome, Accepted | Unknown) else Use.FREE
     return Past(at, subject.tenant, mark, subject.origin, concluded.digest, use, concluded.progress.sent_at)

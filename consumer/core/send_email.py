@@ -4,14 +4,12 @@
 the two vocabularies of the wire made one: `recipient` is a `to`, `message` is a `text`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
@@ -19,6 +17,7 @@ from pydantic import (
 from typing_extensions import override
 
 from consumer.core import wire
+from consumer.core.closed import Closed
 from consumer.core.tenant import Scheme
 from consumer.core.timestamp import parse_timestamp
 
@@ -82,24 +81,7 @@ HeaderValue = Annotated[str, StringConstraints(min_length=1, max_length=998, pat
 Count = Annotated[int, BeforeValidator(_integral), Field(ge=1, le=1_000_000_000)]
 
 
-class _Closed(BaseModel):
-    """Frozen, without unknown fields or nulls, and silent about its content."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_null(cls, value: object) -> object:
-        if isinstance(value, dict) and any(given is None for given in cast("dict[str, object]", value).values()):
-            raise ValueError
-        return cast("object", value)
-
-    @override
-    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
-        return ()
-
-
-class Attachment(_Closed):
+class Attachment(Closed):
     """A file to fetch, and what to call it."""
 
     url: Url
@@ -111,7 +93,7 @@ class Attachment(_Closed):
     sha256: Annotated[str, StringConstraints(pattern=wire.SHA256)] | None = None
 
 
-class Connection(_Closed):
+class Connection(Closed):
     """A relay of the producer's own, for this one mail."""
 
     server: Annotated[str, StringConstraints(max_length=253, pattern=wire.HOST)]
@@ -124,7 +106,7 @@ class Connection(_Closed):
 OneAttachment: TypeAlias = Annotated[Attachment, BeforeValidator(_described)]
 
 
-class SendEmail(_Closed):
+class SendEmail(Closed):
     """One mail as asked for. Whatever a person can hide in may be a PII token instead."""
 
     recipient: Recipient | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from consumer.core.ending import Again, Concluded, Ending, Later, Skipped
+from consumer.core.ending import Again, Concluded, Ending, Later, Ordered, Skipped
 from consumer.core.outcome import Expired
 from consumer.core.parking import Entry
 from consumer.core.partition import Admitted, Keeping, Partition, Work
@@ -22,6 +22,7 @@ from consumer.core.tenant import Tenant
 from consumer.core.tick import Tick
 from consumer.delivery import Delivery
 from consumer.ports import Clock, FencedError, Journal, Observer, Source, UncertainError
+from consumer.stream.orders import Orders
 from consumer.stream.pace import Pace, Room
 from consumer.stream.takeover import Takeover
 
@@ -53,6 +54,7 @@ class Owned:
         self.open = False
         self.state: Partition | None = None
         self._world = world
+        self._orders = Orders(number, world)
         self._changed = changed
         self._works: dict[asyncio.Task[None], Work] = {}
         self._permits: dict[int, asyncio.Future[float | None]] = {}
@@ -193,8 +195,13 @@ class Owned:
         while isinstance(ending, Again):
             await self._granting.wait()
             ending = await self._world.delivery.handle(work, self)
+        endings: tuple[tuple[Work, Ending], ...] = ((work, ending),)
+        if isinstance(ending, Ordered) and state is not None:
+            endings = await self._orders.obey(work, ending.command, state)
         if state is self.state:
-            self._end(work, ending)
+            # No await in here: the tick that holds a command's outcome also holds what it did.
+            for one, how in endings:
+                self._end(one, how)
 
     def _end(self, work: Work, ending: Ending) -> None:
         state = self.state

@@ -11,9 +11,12 @@ from consumer.adapters.metrics.table import Kind
 from consumer.core.attempt import Stage
 from consumer.core.outcome import (
     Accepted,
+    Cancelled,
+    Declined,
     Duplicate,
     Expired,
     Invalid,
+    Obeyed,
     Outcome,
     RateLimited,
     Rejected,
@@ -65,6 +68,9 @@ def test_each_known_label_value_is_there_from_the_start() -> None:
         (Invalid("unknown-tenant", ()), "unknown-tenant"),
         (Unresolvable("attachment-gone", ()), "unresolvable"),
         (Unknown("connection-lost", "<m>", 0.0), "unknown"),
+        (Cancelled("", 0), "cancelled"),
+        (Obeyed("cancel", "r-1"), "obeyed"),
+        (Declined("not-parked", "cancel", "r-1"), "not-parked"),
     ],
     ids=lambda pair: pair[1],
 )

@@ -11,7 +11,7 @@ from aiokafka.partitioner import murmur2
 
 from consumer.adapters.memory import KnownTenants
 from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemorySource
-from consumer.adapters.schemas import load
+from consumer.adapters.schemas import requests
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed
 from consumer.core.decode import Decoder
 from consumer.core.ending import Concluded, Ending
@@ -28,7 +28,7 @@ from consumer.stream import Pace, Room, Stream, World
 from tests.builders import tenant
 
 OK = Reply(250, "OK")
-DECODER = Decoder(load("send-email.v1"))
+DECODER = Decoder(requests())
 
 
 class ShiftedClock(Clock):

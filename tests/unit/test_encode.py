@@ -14,9 +14,12 @@ from consumer.adapters.schemas import load
 from consumer.core.encode import kind, outcome_event
 from consumer.core.outcome import (
     Accepted,
+    Cancelled,
+    Declined,
     Duplicate,
     Expired,
     Invalid,
+    Obeyed,
     Outcome,
     RateLimited,
     Refusal,
@@ -25,10 +28,12 @@ from consumer.core.outcome import (
     Suppressed,
     Unknown,
     Unresolvable,
+    Why,
 )
 from consumer.core.record import Coordinates
 from consumer.core.reply import Reply
 
+ANSWERED = jsonschema_rs.validator_for(load("parked-command.outcome.v1"))
 OUTCOMES = jsonschema_rs.validator_for(load("send-email.outcome.v1"))
 AT, NOW = 1_700_000_000.25, 1_700_000_001.0
 SUBJECT = Subject(
@@ -49,6 +54,7 @@ GONE_BODY = {
 }
 BLOCKED = "All recipients are blocked: too many bounces or complaints."
 TIMED_OUT = "No relay took the mail in time; the last reason was: relay-down"
+TAKEN_BACK = "The request was cancelled before a relay took the mail."
 IN_DOUBT = "The relay may or may not have the mail, and nobody can find out."
 
 ENDINGS: list[tuple[str, Outcome, dict[str, Any]]] = [
@@ -213,6 +219,53 @@ ENDINGS: list[tuple[str, Outcome, dict[str, Any]]] = [
             "sentAt": "2023-11-14T22:13:20.250Z",
         },
     ),
+    (
+        "cancelled",
+        Cancelled("rcpt 450", 2, (GONE,)),
+        {
+            "status": 410,
+            "type": "cancelled",
+            "error": TAKEN_BACK,
+            "message": TAKEN_BACK,
+            "reason": "rcpt 450",
+            "attempts": 2,
+            "accepted": [],
+            "rejected": ["bob@example.com"],
+            "rejectedErrors": [GONE_BODY],
+        },
+    ),
+]
+DECLINED: list[tuple[Why, int, str]] = [
+    ("not-parked", 404, "No request with this id is parked for this tenant."),
+    ("in-flight", 409, "The request is being worked on at this moment."),
+    ("window-full", 409, "The request waits for a slot of its tenant's window, and no command exceeds a limit."),
+    ("queued", 409, "The request stands in its tenant's queue, which keeps its order."),
+    ("expired", 408, "The command's time was up before it was read."),
+    (
+        "config-unavailable",
+        503,
+        "A part was sent, and without its tenant's configuration nobody can say how it ended.",
+    ),
+]
+ANSWERS: list[tuple[str, Outcome, dict[str, Any]]] = [
+    (
+        "obeyed",
+        Obeyed("promote", "r-1"),
+        {"status": 204, "message": "The parked request is due now.", "command": "promote", "id": "r-1"},
+    ),
+    *(
+        (
+            "declined",
+            Declined(why, "cancel", "r-1"),
+            {"status": status, "type": why, "error": text, "message": text, "command": "cancel", "id": "r-1"},
+        )
+        for why, status, text in DECLINED
+    ),
+    (
+        "invalid",
+        Invalid("invalid-request", ("/id: a",)),
+        {"status": 400, "type": "invalid-request", "error": "/id: a", "message": "/id: a", "errors": ["/id: a"]},
+    ),
 ]
 
 
@@ -223,6 +276,18 @@ def test_each_ending_has_its_body_and_keeps_the_schema(name: str, outcome: Outco
     assert kind(outcome) == name
     assert dict(headers)["x-kind"] == name.encode()
     OUTCOMES.validate(orjson.loads(value))
+
+
+@pytest.mark.parametrize(("name", "outcome", "body"), ANSWERS, ids=[f"{e[0]}-{n}" for n, e in enumerate(ANSWERS)])
+def test_each_answer_to_a_command_has_its_body_and_keeps_its_own_schema(
+    name: str, outcome: Outcome, body: dict[str, Any]
+) -> None:
+    subject = replace(SUBJECT, type="email.parked-command.v1")
+    headers, value = outcome_event(subject, outcome, source="/group/email.requests", now=NOW)
+    assert orjson.loads(value) == body
+    assert kind(outcome) == name
+    assert dict(headers)["ce_type"] == b"email.parked-command.outcome.v1"
+    ANSWERED.validate(orjson.loads(value))
 
 
 def test_the_headers_are_attributes_and_the_journal() -> None:

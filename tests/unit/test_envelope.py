@@ -161,7 +161,7 @@ def test_a_missing_attribute_is_named(name: str) -> None:
         ("tenant", "a b", "expected no blanks"),
         ("tenant", "a\x00b", "expected printable characters"),
         ("specversion", "0.3", "only 1.0 is read"),
-        ("type", "email.canary.v1", "unknown, expected email.send-email.v1"),
+        ("type", "email.canary.v1", "unknown, expected email.send-email.v1 or email.parked-command.v1"),
         ("expirytime", "tomorrow", "expected a time after RFC 3339 with its offset"),
         ("expirytime", "2026-11-21T10:00:00", "expected a time after RFC 3339 with its offset"),
         ("correlationid", "x" * 257, "longer than 256 characters"),
@@ -223,7 +223,7 @@ def test_an_event_that_forgot_its_content_type_is_told_so() -> None:
 
 def test_an_unknown_operation_is_refused() -> None:
     said = errors(plain(("tenant", b"acme"), ("operation", b"send-fax")))
-    assert said == ("invalid-event", "header operation: unknown, expected email.send-email.v1")
+    assert said == ("invalid-event", "header operation: unknown, expected email.send-email.v1 or email.parked-command.v1")
 
 
 def test_what_could_be_read_is_known_of_a_refused_event() -> None:

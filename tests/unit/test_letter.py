@@ -1,13 +1,13 @@
 """From a request and its tenant to an envelope and a relay."""
 
-from consumer.adapters.schemas import load
+from consumer.adapters.schemas import requests
 from consumer.core.decode import Decoder
 from consumer.core.letter import relay_of
 from consumer.core.request import Request
 from consumer.core.tenant import Relay
 from tests.builders import body, record, tenant
 
-DECODER = Decoder(load("send-email.v1"))
+DECODER = Decoder(requests())
 
 
 def _request(**fields: object) -> Request:

@@ -10,7 +10,11 @@ from consumer.core import wire
 
 REQUEST = load("send-email.v1")
 OUTCOME = load("send-email.outcome.v1")
+COMMAND = load("parked-command.v1")
+ANSWER = load("parked-command.outcome.v1")
 TENANT = load("tenant.v1")
+
+ALL = [REQUEST, OUTCOME, COMMAND, ANSWER, TENANT]
 
 
 def _nodes(schema: object) -> list[dict[str, Any]]:
@@ -21,7 +25,7 @@ def _nodes(schema: object) -> list[dict[str, Any]]:
     return [schema, *(node for value in schema.values() for node in _nodes(value))]
 
 
-@pytest.mark.parametrize("schema", [REQUEST, OUTCOME, TENANT], ids=["request", "outcome", "tenant"])
+@pytest.mark.parametrize("schema", ALL, ids=lambda schema: schema["title"])
 @pytest.mark.parametrize("draft", [jsonschema_rs.Draft7Validator, jsonschema_rs.Draft202012Validator])
 def test_each_schema_is_one_in_both_drafts(schema: dict[str, Any], draft: type[jsonschema_rs.Draft7Validator]) -> None:
     neutral = {name: value for name, value in schema.items() if name != "$schema"}
@@ -29,7 +33,7 @@ def test_each_schema_is_one_in_both_drafts(schema: dict[str, Any], draft: type[j
     assert jsonschema_rs.meta.is_valid(schema)
 
 
-@pytest.mark.parametrize("schema", [REQUEST, OUTCOME, TENANT], ids=["request", "outcome", "tenant"])
+@pytest.mark.parametrize("schema", ALL, ids=lambda schema: schema["title"])
 def test_no_schema_uses_what_the_drafts_read_differently(schema: dict[str, Any]) -> None:
     apart = {"dependencies", "dependentRequired", "$defs", "additionalItems", "prefixItems", "unevaluatedProperties"}
     for node in _nodes(schema):
@@ -38,7 +42,7 @@ def test_no_schema_uses_what_the_drafts_read_differently(schema: dict[str, Any])
         assert not isinstance(node.get("items"), list)
 
 
-@pytest.mark.parametrize("schema", [REQUEST, TENANT], ids=["request", "tenant"])
+@pytest.mark.parametrize("schema", [REQUEST, COMMAND, TENANT], ids=["request", "command", "tenant"])
 def test_requests_and_tenants_are_closed_at_every_level(schema: dict[str, Any]) -> None:
     for node in _nodes(schema):
         if node.get("type") == "object" or "object" in node.get("type", []):
@@ -46,8 +50,9 @@ def test_requests_and_tenants_are_closed_at_every_level(schema: dict[str, Any]) 
 
 
 def test_outcomes_are_open_at_every_level_and_so_is_their_type() -> None:
-    assert all("additionalProperties" not in node for node in _nodes(OUTCOME))
-    assert "enum" not in OUTCOME["properties"]["type"]
+    for schema in (OUTCOME, ANSWER):
+        assert all("additionalProperties" not in node for node in _nodes(schema))
+        assert "enum" not in schema["properties"]["type"]
 
 
 def test_the_types_have_the_rules_of_the_schema() -> None:

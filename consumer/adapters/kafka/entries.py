@@ -29,6 +29,8 @@ def write_entry(entry: Entry) -> tuple[bytes, bytes]:
         "sent": progress.sent_at,
         "last": progress.last_reason,
     }
+    if progress.promoted:
+        value["promoted"] = True
     return b"%d" % entry.offset, orjson.dumps(value)
 
 
@@ -53,6 +55,7 @@ def _entry(offset: int, value: dict[str, Any]) -> Entry | None:
         response=None if value["response"] is None else Reply(value["response"][0], "", value["response"][1]),
         sent_at=tuple((at, recipients) for at, recipients in value["sent"]),
         last_reason=value["last"],
+        promoted=value.get("promoted", False),
     )
     return Entry(
         offset,

@@ -8,11 +8,13 @@ from typing import Any
 
 from aiokafka import ConsumerRecord
 
-from consumer.core.encode import DIGEST_HEADER, KIND_HEADER, SENT_AT_HEADER
+from consumer.core.attribute import PARKED_COMMAND
+from consumer.core.encode import DIGEST_HEADER, KIND_HEADER, SENT_AT_HEADER, outcome_type
 from consumer.core.ids import Use, fingerprint
 from consumer.core.past import Past
 from consumer.core.record import Coordinates
 
+_COMMAND = outcome_type(PARKED_COMMAND).encode()
 _USED = frozenset((b"accepted", b"unknown"))
 
 
@@ -27,7 +29,8 @@ def read_past(raw: ConsumerRecord[Any, Any]) -> Past | None:
         sent = _sent(headers.get(SENT_AT_HEADER, b""))
     except (KeyError, ValueError, AttributeError):
         return None
-    mark = None if tenant is None or request_id is None else fingerprint(tenant, request_id)
+    command = headers.get("ce_type") == _COMMAND
+    mark = None if tenant is None or request_id is None else fingerprint(tenant, request_id, command=command)
     return Past(raw.timestamp / 1000, tenant, mark, origin, digest, Use.USED if kind in _USED else Use.FREE, sent)
 
 

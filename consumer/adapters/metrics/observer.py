@@ -4,7 +4,7 @@ import structlog
 
 from consumer.adapters.metrics.registry import Metrics
 from consumer.adapters.metrics.table import kind_of
-from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Skipped
+from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Ordered, Skipped
 from consumer.core.tick import Tick
 
 _log = structlog.stdlib.get_logger("consumer.requests")
@@ -25,7 +25,7 @@ class Telemetry:
                 _log.debug("parked", reason=reason.value, due=due)
             case Forwarded(home):
                 _log.debug("forwarded", home=home)
-            case Skipped() | Again():
+            case Skipped() | Again() | Ordered():
                 pass
 
     def ticked(self, tick: Tick, seconds: float) -> None:

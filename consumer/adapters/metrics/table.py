@@ -13,9 +13,12 @@ from typing import Literal, TypeAlias, get_args
 from consumer.core.attempt import Stage
 from consumer.core.outcome import (
     Accepted,
+    Cancelled,
+    Declined,
     Duplicate,
     Expired,
     Invalid,
+    Obeyed,
     Outcome,
     RateLimited,
     Rejected,
@@ -39,6 +42,13 @@ Kind: TypeAlias = Literal[
     "unknown-tenant",
     "unresolvable",
     "unknown",
+    "cancelled",
+    "obeyed",
+    "not-parked",
+    "in-flight",
+    "window-full",
+    "queued",
+    "config-unavailable",
 ]
 
 
@@ -55,12 +65,16 @@ def kind_of(outcome: Outcome) -> Kind:  # noqa: C901, PLR0911  an ending a line
             return "rate-limited"
         case Expired():
             return "expired"
-        case Duplicate() | Invalid():
+        case Duplicate() | Invalid() | Declined():
             return outcome.type
         case Unresolvable():
             return "unresolvable"
         case Unknown():
             return "unknown"
+        case Cancelled():
+            return "cancelled"
+        case Obeyed():
+            return "obeyed"
 
 
 class Form(StrEnum):
@@ -85,7 +99,7 @@ class Metric:
     buckets: tuple[float, ...] = ()
 
 
-KNOWN_TYPES = ("email.send-email.v1", "email.send-test-email.v1", "email.validate-credentials.v1")
+KNOWN_TYPES = ("email.send-email.v1", "email.parked-command.v1", "email.send-test-email.v1", "email.validate-credentials.v1")
 OTHER = "other"
 CONNECTIONS = ("busy", "idle", "opening")
 
