@@ -92,7 +92,7 @@ FIELDS: dict[str, dict[str, object]] = {
 }
 
 
-TOKEN = "NS-EU-C4N4RY-1"  # noqa: S105  stands for a secret, and is none
+TOKEN = "NS-EU-C4N4RY-1"
 UNRESOLVED: dict[str, tuple[dict[str, object], str]] = {
     "attachment": ({"attachments": [f"https://files.example/{CANARY}"]}, "attachment-unsupported"),
     "token for a recipient": ({"to": [TOKEN]}, "pii-unresolved"),

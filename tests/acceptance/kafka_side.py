@@ -3,10 +3,10 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -17,6 +17,7 @@ from tests.acceptance.service import WITHIN
 
 HISTORY = {"cleanup.policy": "delete", "retention.ms": "604800000"}
 TABLE = {"cleanup.policy": "compact"}
+Client: TypeAlias = Any  # the library has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Told:
 class Outcomes:
     """The outcome topic from its beginning, read_committed."""
 
-    def __init__(self, client: Any, places: list[TopicPartition]) -> None:
+    def __init__(self, client: Client, places: list[TopicPartition]) -> None:
         self._client = client
         self._places = places
         self.all: list[Told] = []
@@ -104,7 +105,7 @@ class Outcomes:
         self.all += [_told(raw) for batch in batches.values() for raw in batch]
 
 
-def _told(raw: Any) -> Told:
+def _told(raw: Client) -> Told:
     headers = {name: value.decode() for name, value in raw.headers}
     origin = f"{headers['ce_originpartition']}:{headers['ce_originoffset']}"
     return Told(origin, raw.partition, headers, raw.value, raw)
@@ -113,7 +114,7 @@ def _told(raw: Any) -> Told:
 class Requests:
     """Writes requests, and tells where each lies, as partition:offset."""
 
-    def __init__(self, client: Any, topic: str) -> None:
+    def __init__(self, client: Client, topic: str) -> None:
         self._client = client
         self._topic = topic
 
@@ -123,7 +124,7 @@ class Requests:
         (origin,) = await self.send_all([(value, headers, key, partition)])
         return origin
 
-    async def send_all(self, records: list[tuple[bytes | None, Headers, bytes | None, int | None]]) -> list[str]:
+    async def send_all(self, records: Sequence[tuple[bytes | None, Headers, bytes | None, int | None]]) -> list[str]:
         written = [
             await self._client.send(self._topic, value, headers=list(headers), key=key, partition=partition)
             for value, headers, key, partition in records
@@ -133,8 +134,9 @@ class Requests:
 
 
 @asynccontextmanager
-async def requests(bootstrap: str, names: Names, **options: Any) -> AsyncGenerator[Requests]:
-    client: Any = AIOKafkaProducer(bootstrap_servers=bootstrap, **{"linger_ms": 5, **options})
+async def requests(bootstrap: str, names: Names, **options: str | int) -> AsyncGenerator[Requests]:
+    told: dict[str, Any] = {"linger_ms": 5, **options}
+    client: Any = AIOKafkaProducer(bootstrap_servers=bootstrap, **told)
     try:
         await client.start()
         yield Requests(client, names.requests)
@@ -210,7 +212,7 @@ async def make_topics(
     new = [NewTopic(name, partitions, 1, topic_configs=dict(how)) for name, how in wanted.items() if name not in but]
     async with administering(bootstrap) as admin, asyncio.timeout(WITHIN):
         await admin.create_topics(new)
-        while not {topic.name for topic in new} <= set(await admin.list_topics()):
+        while not {topic.name for topic in new} <= set(await admin.list_topics()):  # noqa: ASYNC110  no signal tells
             await asyncio.sleep(0.05)
 
 

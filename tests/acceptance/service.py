@@ -99,12 +99,12 @@ class Service:
     def ask_to_stop(self) -> None:
         self.process.signal(signal.SIGTERM)
 
-    async def ended(self, within: float = WITHIN) -> int:
+    async def ended(self, within: float = WITHIN) -> int | None:
         """Wait for its end; the exit code."""
         assert await asyncio.to_thread(self.process.wait, within), f"still there:\n{self.process.tail}"
         return self.process.code
 
-    async def stop(self, within: float = WITHIN) -> int:
+    async def stop(self, within: float = WITHIN) -> int | None:
         self.ask_to_stop()
         return await self.ended(within)
 

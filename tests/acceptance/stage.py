@@ -96,13 +96,13 @@ class Stage:
         await made.ready()
         return made
 
-    async def ask(self, fields: Mapping[str, object], request_id: str, *, tenant: str = "acme", **more: Any) -> str:
+    async def ask(self, fields: Mapping[str, object], request_id: str, *, tenant: str = "acme") -> str:
         """Write a request as plain JSON; where it lies."""
-        return await self.requests.send(json.dumps(fields).encode(), headers=plain(tenant, request_id), **more)
+        return await self.requests.send(json.dumps(fields).encode(), headers=plain(tenant, request_id))
 
-    async def asked(self, fields: Mapping[str, object], request_id: str, *, tenant: str = "acme", **more: Any) -> Told:
+    async def asked(self, fields: Mapping[str, object], request_id: str, *, tenant: str = "acme") -> Told:
         """Write a request and wait for its outcome."""
-        return await self.outcomes.of(await self.ask(fields, request_id, tenant=tenant, **more))
+        return await self.outcomes.of(await self.ask(fields, request_id, tenant=tenant))
 
     async def parked(self, ids: Collection[str], within: float = WITHIN) -> dict[str, dict[str, Any]]:
         """Wait until these requests are parked; how they wait, by id."""
