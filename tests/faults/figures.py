@@ -12,6 +12,8 @@ SESSION = 6.0
 PARTITIONS = 6
 
 FULL = os.environ.get("FAULTS_SCALE", "quick") == "full"
+SEEDS = range(int(os.environ.get("FAULTS_SEEDS", "1")))
+"""Where chance decides, as many runs: each seed is another one, and the same seed the same."""
 
 _T = TypeVar("_T")
 

@@ -179,7 +179,7 @@ async def parked(bootstrap: str, topic: str) -> int:
         client.assign([place for place in places if ends[place]])
         if client.assignment():
             await client.seek_to_beginning()
-        while any(ends[place] > await client.position(place) for place in client.assignment()):
+        while [place for place in client.assignment() if ends[place] > await client.position(place)]:
             for place, batch in (await client.getmany(timeout_ms=200)).items():
                 keys.update(b"%d:%s" % (place.partition, record.key) for record in batch if record.value)
     finally:

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from devtools.broker import Broker
-from tests.faults.figures import sized
+from tests.faults.figures import SEEDS, sized
 from tests.faults.harness import Plan, Scene, staged
 from tests.faults.table import held
 
 
 @pytest.mark.timeout(sized(180, 900))
-async def test_a_storm_of_joining_and_leaving_loses_nothing(own_broker: Broker, folder: Path) -> None:
-    async with staged(Plan(folder, own_broker.bootstrap, static=False)) as scene:
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_storm_of_joining_and_leaving_loses_nothing(own_broker: Broker, folder: Path, seed: int) -> None:
+    async with staged(Plan(folder, own_broker.bootstrap, seed, static=False)) as scene:
         scene.join()
         await storm(scene, sized(25.0, 300.0))
         await scene.all_answered(90)

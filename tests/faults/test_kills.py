@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devtools.broker import Broker
-from tests.faults.figures import sized
+from tests.faults.figures import SEEDS, sized
 from tests.faults.harness import Plan, Scene, staged
 from tests.faults.table import held
 from tests.faults.stages import behind_a_proxy
@@ -26,7 +26,7 @@ async def kill_at_random(scene: Scene, kills: int, requests: int) -> None:
 
 
 @pytest.mark.timeout(sized(180, 3600))
-@pytest.mark.parametrize("seed", range(sized(1, 1)))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_kill_9_at_random(own_broker: Broker, folder: Path, seed: int) -> None:
     kills, requests = sized((4, 2_000), (50, 100_000))
     async with staged(Plan(folder, own_broker.bootstrap, seed)) as scene:
