@@ -10,12 +10,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from consumer.adapters import metrics
-from consumer.cli import checking, emitting, making, watching
+from consumer.cli import checking, emitting, making, parked, watching
 from consumer.cli.exits import EPILOG, Exit
 from consumer.cli.start import refuse
 from consumer.cli.start import run as start
-from consumer.cli.wire import MissingTopicError
+from consumer.cli.wire import WrongTopicError
 from consumer.core.durations import DURATION_RULE, parse_duration
+from consumer.core.parked_command import Verb
+from consumer.core.parking import Reason
 from consumer.ports import UncertainError
 from consumer.settings import Settings, Wrong, load, reference
 
@@ -41,6 +43,8 @@ commands = typer.Typer(
 )
 topics = typer.Typer(no_args_is_help=True, help="Make and look at the topics.", epilog=EPILOG)
 commands.add_typer(topics, name="topics")
+waiting = typer.Typer(no_args_is_help=True, help="Look at what is parked, take it back or send it now.", epilog=EPILOG)
+commands.add_typer(waiting, name="parked")
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -127,6 +131,42 @@ def outcomes(
     _end(watching.watch(_settings(), wanted, as_json=output is Output.JSON))
 
 
+@waiting.command("list", epilog=EPILOG)
+def show_parked(
+    *,
+    tenant: Annotated[str | None, typer.Option(help="Only of this tenant.")] = None,
+    reason: Annotated[Reason | None, typer.Option(help="Only what waits for that.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Print what is parked: where, whose, why, until when, and how often it was tried."""
+    _end(parked.show(_settings(), parked.Wanted(tenant, reason), as_json=output is Output.JSON))
+
+
+TenantOption = Annotated[str, typer.Option(help="Whose requests.")]
+IdsArgument = Annotated[list[str], typer.Argument(metavar="ID", help="The ids of parked requests.")]
+WaitOption = Annotated[float, typer.Option(help="Wait so many seconds for the outcomes of the commands.", min=0)]
+
+
+@waiting.command(epilog=EPILOG)
+def cancel(
+    ids: IdsArgument, *, tenant: TenantOption, wait: WaitOption = 30.0, output: OutputOption = Output.TABLE
+) -> None:
+    """Take parked requests back: each gets the outcome `cancelled`, and its id may come again."""
+    _order("cancel", tenant, ids, wait, output)
+
+
+@waiting.command(epilog=EPILOG)
+def promote(
+    ids: IdsArgument, *, tenant: TenantOption, wait: WaitOption = 30.0, output: OutputOption = Output.TABLE
+) -> None:
+    """Make parked requests due now. No limit is exceeded: what waits for a slot goes on waiting."""
+    _order("promote", tenant, ids, wait, output)
+
+
+def _order(verb: Verb, tenant: str, ids: list[str], wait: float, output: Output) -> NoReturn:
+    _end(parked.order(_settings(), verb, tenant, ids, wait=wait, as_json=output is Output.JSON))
+
+
 @commands.command("reference", epilog=EPILOG)
 def pages(page: Page) -> None:
     """Print the page of all settings, or of all metrics, as Markdown."""
@@ -146,8 +186,8 @@ def _end(work: Coroutine[None, None, Exit]) -> NoReturn:
     except UncertainError as away:
         _say(str(away))
         code = Exit.UNAVAILABLE
-    except MissingTopicError as missing:
-        _say(str(missing))
+    except WrongTopicError as wrong:
+        _say(str(wrong))
         code = Exit.SETTINGS
     raise typer.Exit(code)
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from consumer.core.attribute import SEND_EMAIL
 from consumer.core.encode import KIND_HEADER
 from consumer.core.record import Headers
 
 STRUCTURED: Headers = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
-SEND_EMAIL = "email.send-email.v1"
 ACCEPTED = "accepted"
 
 
@@ -43,16 +43,16 @@ class Seen:
         said = str(self.data.get("response") or self.data.get("message") or "")
         ending = str(self.data.get("type") or self.kind)
         cells = (self.time, f"{self.tenant:16}", f"{self.id:36}", f"{ending:15}", f"{status:3}", said)
-        return _printable("  ".join(cells).rstrip())
+        return printable("  ".join(cells).rstrip())
 
 
-def request(event_id: str, tenant: str, data: Mapping[str, object]) -> Emission:
+def request(event_id: str, tenant: str, data: Mapping[str, object], type_: str = SEND_EMAIL) -> Emission:
     """A CloudEvent in structured mode, keyed by tenant: so it lies in its home partition at once."""
     event = {
         "specversion": "1.0",
         "id": event_id,
         "source": "/consumer/cli",
-        "type": SEND_EMAIL,
+        "type": type_,
         "tenant": tenant,
         "datacontenttype": "application/json",
         "data": data,
@@ -94,6 +94,6 @@ def _object(content: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A relay's words must not reach the terminal as commands."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -4,7 +4,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -12,8 +12,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from consumer.adapters.kafka import topics
 from consumer.adapters.kafka.client import GONE_WRONG, stopped
+from consumer.adapters.kafka.entries import read_entry
+from consumer.adapters.kafka.reader import Reader
 from consumer.app import cluster
 from consumer.cli.events import Emission, Seen, outcome
+from consumer.core.parking import Entry
 from consumer.core.record import Coordinates
 from consumer.ports import UncertainError
 from consumer.settings import Settings
@@ -22,8 +25,8 @@ _WITHIN = 30.0
 _Client: TypeAlias = Any  # the library has no types
 
 
-class MissingTopicError(Exception):
-    """A topic that a command needs is not there; the text says what to do."""
+class WrongTopicError(Exception):
+    """A topic that a command needs is not there, or not what it should be; the text says what to do."""
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -32,19 +35,27 @@ def options(settings: Settings) -> dict[str, Any]:
 
 async def send(settings: Settings, emission: Emission) -> Coordinates:
     """Writes the record; where it lies."""
+    (written,) = await send_all(settings, (emission,))
+    return written
+
+
+async def send_all(settings: Settings, emissions: Sequence[Emission]) -> list[Coordinates]:
+    """Writes the records, one after another; where they lie."""
     await _partitions(settings, settings.topics.requests)
     producer: _Client = AIOKafkaProducer(**options(settings), acks="all", enable_idempotence=True)
     try:
         async with asyncio.timeout(_WITHIN):
             await producer.start()
-            written = await producer.send_and_wait(
-                settings.topics.requests, emission.value, key=emission.key, headers=list(emission.headers)
-            )
-            return Coordinates(written.partition, written.offset)
+            return [await _write(producer, settings.topics.requests, emission) for emission in emissions]
     except GONE_WRONG as error:
         raise UncertainError(_told(error)) from error
     finally:
         await stopped(producer.stop(), 2.0)
+
+
+async def _write(producer: _Client, topic: str, emission: Emission) -> Coordinates:
+    written = await producer.send_and_wait(topic, emission.value, key=emission.key, headers=list(emission.headers))
+    return Coordinates(written.partition, written.offset)
 
 
 class Outcomes:
@@ -110,6 +121,34 @@ async def outcomes(settings: Settings) -> AsyncGenerator[Outcomes]:
         await stopped(client.stop(), 2.0)
 
 
+async def parked(settings: Settings) -> AsyncGenerator[tuple[int, dict[int, Entry]]]:
+    """What waits, partition by partition, by home offset: the compacted topic, read_committed, to its end."""
+    topic = settings.topics.parked
+    reader = Reader(cluster(settings.kafka), _WITHIN)
+    try:
+        for partition in range(await _partitions(settings, topic)):
+            first, end = await reader.bounds(topic, partition)
+            entries: dict[int, Entry] = {}
+            async for batch in reader.stretch(topic, partition, first, end):
+                for raw in batch:
+                    _keep(entries, raw.key, raw.value)
+            yield partition, entries
+    except UncertainError as error:
+        raise UncertainError(_told(error.__cause__ or error)) from error
+    finally:
+        await reader.close()
+
+
+def _keep(entries: dict[int, Entry], key: bytes | None, value: bytes | None) -> None:
+    match read_entry(key, value):
+        case None:
+            raise WrongTopicError("the parked topic holds a record that is not ours, or that a newer version wrote")
+        case int() as ended:
+            entries.pop(ended, None)
+        case Entry() as entry:
+            entries[entry.offset] = entry
+
+
 def ago(seconds: float) -> float:
     """Seconds since the epoch, so many seconds ago."""
     return time.time() - seconds
@@ -118,7 +157,7 @@ def ago(seconds: float) -> float:
 async def _partitions(settings: Settings, topic: str) -> int:
     found = await topics.describe(settings, options(settings), within=_WITHIN)
     if topic not in found:
-        raise MissingTopicError(f"topic {topic} is missing: run `consumer topics create`")
+        raise WrongTopicError(f"topic {topic} is missing: run `consumer topics create`")
     return found[topic].partitions
 
 

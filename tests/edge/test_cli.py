@@ -83,6 +83,9 @@ def test_check_online_says_that_kafka_is_away(environ: None, capsys: Said) -> No
         ["send", "--file", "x", "--to", "a@b.example"],
         ["outcomes", "--since", "soon"],
         ["outcomes", "-o", "xml"],
+        ["parked", "list", "--reason", "boredom"],
+        ["parked", "cancel", "r-1"],
+        ["parked", "promote", "--tenant", "acme"],
     ],
 )
 def test_a_command_line_that_makes_no_sense_ends_with_2(environ: None, capsys: Said, command: list[str]) -> None:
@@ -181,6 +184,13 @@ SEND = ["send", "--tenant", "acme", "--to", "ann@example.com", "--text", "Hello"
 def test_no_outcome_in_time_ends_with_75(on_kafka: str, capsys: Said) -> None:
     assert main([*SEND, "--wait", "0.5"]) == 75
     assert "no outcome within 0.5 s" in capsys.readouterr().err
+
+
+def test_a_command_that_nobody_carries_out_ends_with_75_and_names_its_request(on_kafka: str, capsys: Said) -> None:
+    assert main(["parked", "cancel", "--tenant", "acme", "r-1", "--wait", "0.5"]) == 75
+    assert "no outcome for r-1 within 0.5 s" in capsys.readouterr().err
+    assert main(["parked", "list"]) == 0
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("kind", "code"), [("accepted", 0), ("rejected", 1)])
