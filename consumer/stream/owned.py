@@ -115,7 +115,7 @@ class Owned:
         if self.state is not None and takeover.own(opened, self.state):
             takeover.adopt(opened, self.state, self._torn)
             self._torn = None
-            resumed: list[Record] = []
+            resumed: list[Work] = []
         else:
             self._forget()
             self.state, resumed = await takeover.restore(opened)
@@ -123,8 +123,8 @@ class Owned:
         self._sound = True
         self._reopen(self.state)
         self._world.observer.opened(self.number, self.state.position, len(self.state.parking))
-        for record in resumed:
-            self._start(self.state.resume(record))
+        for work in resumed:
+            self._start(work)
 
     def _reopen(self, state: Partition) -> None:
         self._world.source.seek(self.number, state.position)

@@ -45,8 +45,8 @@ class Takeover:
         else:
             state.refuse(torn)
 
-    async def restore(self, opened: Opened) -> tuple[Partition, list[Record]]:
-        """The partition as it stands in Kafka, and the records that are to be carried on."""
+    async def restore(self, opened: Opened) -> tuple[Partition, list[Work]]:
+        """The partition as it stands in Kafka, and what is to be carried on."""
         world = self._world
         now = world.clock.now()
         keep = max(world.keeping.ids, world.keeping.sends)
@@ -85,7 +85,7 @@ class Takeover:
             )
         return opened.metadata
 
-    async def _resume(self, state: Partition, known: Metadata, in_doubt: set[int]) -> list[Record]:
+    async def _resume(self, state: Partition, known: Metadata, in_doubt: set[int]) -> list[Work]:
         offsets = (*known.unsettled, *known.intents)
         places = [Coordinates(self._number, offset) for offset in offsets]
         records = {record.at.offset: record for record in await self._world.source.reread(places)} if places else {}
@@ -95,7 +95,8 @@ class Takeover:
                 self._gone(state, offset)
             elif offset in in_doubt:
                 await self._doubt(state, record)
-        return [records[offset] for offset in sorted(known.unsettled) if offset in records]
+        # In force before the first tick: its metadata has to list them again, or whoever comes next would not know them.
+        return [state.resume(records[offset]) for offset in sorted(known.unsettled) if offset in records]
 
     async def _doubt(self, state: Partition, record: Record) -> None:
         """The former owner had leave to send it, and nobody knows whether it did."""

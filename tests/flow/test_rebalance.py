@@ -7,10 +7,14 @@ from dataclasses import replace
 from typing_extensions import override
 
 from consumer.adapters.memory_kafka import Fault, MemoryJournal, MemoryKafka
+from consumer.core.attempt import Attempt
+from consumer.core.mail import Mail
 from consumer.core.outcome import Accepted
+from consumer.core.tenant import Relay
 from consumer.core.tick import Tick
+from consumer.ports import Permit
 from consumer.stream import World
-from tests.flow.process import Process, Setup, running
+from tests.flow.process import Outbox, Process, Seen, Setup, running
 
 
 def given_back_in_the_middle_of(setup: Setup, process: Process, commit: int) -> None:
@@ -38,6 +42,34 @@ async def test_a_partition_that_comes_back_while_a_tick_is_under_way_goes_on() -
             outcomes = await setup.outcomes(number + 1)
     assert {type(one.outcome) for one in outcomes} == {Accepted}
     assert len(setup.outbox.bodies) == 4
+
+
+class Stuck(Outbox):
+    """A relay that is never reached: nobody gets as far as to ask for leave to send."""
+
+    @override
+    async def send(self, mail: Mail, relay: Relay, permit: Permit) -> Attempt:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_what_was_under_way_outlives_two_owners_that_died_early() -> None:
+    setup = Setup()
+    setup.pace = replace(setup.pace, offset_alone=0.01)
+    outbox, setup.outbox = setup.outbox, Stuck(setup.clock)
+    setup.request()
+    async with running(setup):
+        while setup.kafka.committed.get(0, (0, ""))[0] != 1:  # noqa: ASYNC110  bounded by the test's own limit
+            await asyncio.sleep(0)
+    async with running(setup) as process:
+        seen = process.world.observer
+        assert isinstance(seen, Seen)
+        while not seen.opened_partitions:  # noqa: ASYNC110  bounded by the test's own limit
+            await asyncio.sleep(0)
+    setup.outbox = outbox
+    async with running(setup):
+        (concluded,) = await setup.outcomes(1)
+    assert isinstance(concluded.outcome, Accepted)
 
 
 class Gate(MemoryJournal):
