@@ -58,6 +58,7 @@ class Owned:
         self._changed = changed
         self._works: dict[asyncio.Task[None], Work] = {}
         self._permits: dict[int, asyncio.Future[float | None]] = {}
+        self._resumed: list[Work] = []  # of a former owner, to be carried on once the partition is open
         self._torn: Tick | None = None
         self._sound = False  # taken over, and no error since
         self._granting = asyncio.Event()
@@ -115,14 +116,15 @@ class Owned:
         if self.state is not None and takeover.own(opened, self.state):
             takeover.adopt(opened, self.state, self._torn)
             self._torn = None
-            resumed: list[Work] = []
         else:
             self._forget()
-            self.state, resumed = await takeover.restore(opened)
+            self.state, self._resumed = await takeover.restore(opened)
         await self._tick(self.state)
         self._sound = True
         self._reopen(self.state)
         self._world.observer.opened(self.number, self.state.position, len(self.state.parking))
+        # Kept until here: the tick above may be in though its answer was lost, and then this is the second time round.
+        resumed, self._resumed = self._resumed, []
         for work in resumed:
             self._start(work)
 

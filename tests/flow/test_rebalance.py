@@ -72,6 +72,22 @@ async def test_what_was_under_way_outlives_two_owners_that_died_early() -> None:
     assert isinstance(concluded.outcome, Accepted)
 
 
+async def test_what_was_under_way_goes_on_though_the_answer_to_the_first_tick_is_lost() -> None:
+    setup = Setup()
+    setup.pace = replace(setup.pace, offset_alone=0.01)
+    outbox, setup.outbox = setup.outbox, Stuck(setup.clock)
+    setup.request()
+    async with running(setup):
+        while setup.kafka.committed.get(0, (0, ""))[0] != 1:  # noqa: ASYNC110  bounded by the test's own limit
+            await asyncio.sleep(0)
+    setup.outbox = outbox
+    faults = iter([Fault.ANSWER_LOST])
+    setup.kafka.fault = lambda _: next(faults, None)
+    async with running(setup):
+        (concluded,) = await setup.outcomes(1)
+    assert isinstance(concluded.outcome, Accepted)
+
+
 class Gate(MemoryJournal):
     """Commits only while it is open."""
 
