@@ -18,6 +18,11 @@ from devtools.child import Child
 WITHIN = 30.0
 """Seconds for anything that a healthy machine does in one."""
 
+EVERYDAY = (
+    "GroupCoordinatorNotAvailable",  # a broker that is new still makes itself ready
+    "because it is rebalancing",  # another member has come or gone
+)
+
 
 async def until(true: Callable[[], object], within: float = WITHIN) -> None:
     """Wait until that is true; TimeoutError if it does not come to be."""
@@ -59,9 +64,9 @@ class Service:
         return (json.loads(line) for line in self.said[self._seen :].splitlines() if line.startswith("{"))
 
     def complaints(self) -> list[str]:
-        """What it has said from warning on, but for a broker that is new and still makes itself ready."""
-        lines = (line for line in self.lines() if line["level"] not in {"debug", "info"})
-        return [line["event"] for line in lines if "GroupCoordinatorNotAvailable" not in line["event"]]
+        """What it has said from warning on, but for what Kafka's client says of everyday things."""
+        lines = (line["event"] for line in self.lines() if line["level"] not in {"debug", "info"})
+        return [line for line in lines if not any(everyday in line for everyday in EVERYDAY)]
 
     async def ready(self, within: float = WITHIN) -> None:
         """Wait until /readyz says so."""
