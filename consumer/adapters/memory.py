@@ -48,6 +48,9 @@ class KnownTenants(Tenants):
     def put(self, tenant: Tenant) -> None:
         self._tenants[tenant.name] = tenant
 
+    def remove(self, name: str) -> None:
+        del self._tenants[name]
+
     def go_down(self) -> None:
         self._down = True
 

@@ -3,6 +3,9 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from random import Random
 
 import orjson
 import pytest
@@ -24,8 +27,10 @@ from consumer.core.parking import Reason
 from consumer.core.record import Coordinates
 from consumer.core.reply import Reply
 from consumer.core.timestamp import format_timestamp
+from consumer.delivery import NOBODY
 from tests.builders import tenant
 from tests.flow.process import OK, Process, Seen, Setup, running
+from tests.flow.test_storms import blow
 
 HOUR = 3_600.0
 LATER = Reply(450, "later")
@@ -359,6 +364,17 @@ async def test_a_cancelled_request_that_the_topic_no_longer_holds_has_its_outcom
     assert told(setup) == {"r-1": Expired("no longer in the request topic", 0), "c-1": CANCELLED}
 
 
+async def test_a_cancelled_request_that_can_no_longer_be_read_ends_as_that() -> None:
+    setup = Setup()
+    async with running(setup):
+        setup.request(sendAt=send_at(setup))
+        await parked(setup, Reason.SEND_AT)
+        setup.kafka.requests[0][0] = replace(setup.kafka.requests[0][0], value=b"{")
+        command(setup, "cancel")
+        await setup.outcomes(2)
+    assert isinstance(told(setup)["r-1"], Invalid)
+
+
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.ANSWER_LOST, Fault.DIES_BEFORE, Fault.DIES_AFTER])
 @pytest.mark.parametrize("verb", ["cancel", "promote"])
 async def test_whatever_happens_to_the_tick_of_a_command_there_is_one_outcome_each(verb: str, fault: Fault) -> None:
@@ -382,6 +398,44 @@ async def test_whatever_happens_to_the_tick_of_a_command_there_is_one_outcome_ea
     assert isinstance(outcomes["r-1"], Cancelled if verb == "cancel" else Accepted)
     assert setup.kafka.parked[0] == {}
     assert len(setup.outbox.bodies) == (verb == "promote")
+
+
+async def test_a_request_of_which_somebody_got_a_part_ends_unknown_with_its_tenant() -> None:
+    setup = Setup()
+    setup.outbox.judge = lambda _: Answered((OK, LATER), OK, setup.clock.now())
+    async with running(setup):
+        setup.request(to=["ann@example.com", "bob@example.com"])
+        await parked(setup, Reason.RETRY)
+        setup.directory.remove("acme")
+        command(setup, "cancel")
+        await setup.outcomes(2)
+    assert told(setup)["r-1"] == NOBODY
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_in_a_storm_each_request_and_each_command_has_one_outcome(seed: int) -> None:
+    dice = Random(seed)  # noqa: S311  a storm that can be had again
+    setup = Setup(3, tuple(tenant(f"t{n}", h_limit=1_000) for n in range(4)))
+    for number in range(60):
+        name = f"t{number % 4}"
+        setup.request(f"r-{number}", name=name, partition=dice.randrange(3), sendAt=send_at(setup, dice.randrange(5)))
+        verb = dice.choice(["cancel", "promote"])
+        command(setup, verb, f"r-{dice.randrange(60)}", name=name, own=f"c-{number}", partition=dice.randrange(3))
+    setup.kafka.fault = lambda _: dice.choices([None, Fault.LOST, Fault.ANSWER_LOST], [20, 1, 1])[0]
+    processes: dict[int, Process] = {}
+    async with AsyncExitStack() as stack:
+        while len(setup.kafka.all_outcomes) < 120:
+            await blow(setup, dice, processes, stack)
+            setup.clock.shift += 0.2
+            await asyncio.sleep(0.002)
+        setup.kafka.fault = lambda _: None
+    outcomes = told(setup)
+    assert len(outcomes) == 120
+    ended = Counter(type(outcome) for id_, outcome in outcomes.items() if id_ and id_.startswith("r-"))
+    obeyed = sum(outcome.command == "cancel" for outcome in outcomes.values() if isinstance(outcome, Obeyed))
+    assert ended[Cancelled] == obeyed
+    assert ended.keys() <= {Accepted, Cancelled, Unknown}
+    assert max(Counter(identity for identity, _ in setup.outbox.bodies).values()) == 1
 
 
 async def test_a_command_that_is_read_again_does_nothing() -> None:

@@ -1,5 +1,7 @@
 """What waits: due times and queues."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +22,30 @@ def test_what_is_due_comes_out_once_and_what_is_not_stays(dues: list[int], now: 
     assert parking.take_due(now, 1_000) == []
     later = [due for due in dues if due > now]
     assert parking.next_due() == min(later, default=None)
+
+
+def test_what_is_parked_is_found_by_tenant_and_id_the_oldest_first() -> None:
+    parking = Parking()
+    for offset in (7, 3):
+        parking.add(replace(entry(offset), id="r"))
+    parking.add(replace(entry(1, tenant="other"), id="r"))
+    found = [parking.find("acme", "r")]
+    parking.remove(3)
+    found.append(parking.find("acme", "r"))
+    parking.remove(7)
+    assert [one and one.offset for one in (*found, parking.find("acme", "r"))] == [3, 7, None]
+    assert parking.remove(7) is None
+
+
+def test_what_is_taken_is_out_until_it_is_put_back() -> None:
+    parking = Parking()
+    parking.add(entry(3, due=10.0))
+    parking.take(3)
+    assert parking.is_out(3)
+    assert (parking.next_due(), parking.take_due(20.0, 10)) == (None, [])
+    parking.add(entry(3, due=10.0))
+    assert not parking.is_out(3)
+    assert parking.take_due(20.0, 10) == [3]
 
 
 def test_a_queue_is_given_out_in_order_of_home_offset() -> None:
