@@ -35,5 +35,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("faults")
         for line in table():
             terminalreporter.write_line(line)
-
-

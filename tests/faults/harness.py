@@ -32,6 +32,12 @@ PACE = {
 UNLIMITED = 10**9
 
 
+def tenants(number: int = 20) -> dict[str, Limit | None]:
+    """Some without a limit that matters, some with a wide one, some with one that makes them wait."""
+    kinds = (None, Limit(400, 1.0), Limit(60, 0.5), Limit(25, 0.25))
+    return {f"t{index:02}": kinds[index % len(kinds)] for index in range(number)}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a scene is made of. `limits` are those of the tenants, by name; the relay is `latency` milliseconds away."""
@@ -40,7 +46,7 @@ class Plan:
     bootstrap: str
     seed: int = 1
     members: int = 2
-    limits: Mapping[str, Limit | None] = field(default_factory=lambda: tenants())
+    limits: Mapping[str, Limit | None] = field(default_factory=tenants)
     latency: int = 0
     relay_port: int | None = None
     consumer_bootstrap: str | None = None
@@ -48,12 +54,6 @@ class Plan:
     copies: int = 1
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     about_tenants: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
-
-
-def tenants(number: int = 20) -> dict[str, Limit | None]:
-    """Some without a limit that matters, some with a wide one, some with one that makes them wait."""
-    kinds = (None, Limit(400, 1.0), Limit(60, 0.5), Limit(25, 0.25))
-    return {f"t{index:02}": kinds[index % len(kinds)] for index in range(number)}
 
 
 @dataclass(slots=True)
@@ -88,7 +88,9 @@ class Scene:
     def requests(self, number: int, names: Sequence[str] | None = None) -> list[Request]:
         """So many for these tenants, at random, all with ids of their own."""
         names = names or list(self.plan.limits)
-        return [Request(f"r-{uuid.UUID(int=self.dice.getrandbits(128))}", self.dice.choice(names)) for _ in range(number)]
+        return [
+            Request(f"r-{uuid.UUID(int=self.dice.getrandbits(128))}", self.dice.choice(names)) for _ in range(number)
+        ]
 
     async def ask(self, number: int) -> None:
         await self.producer.send(self.requests(number))
@@ -227,7 +229,7 @@ async def _make_topics(plan: Plan, name: str) -> None:
     try:
         async with asyncio.timeout(30):
             await admin.create_topics(topics)
-            while not {topic.name for topic in topics} <= set(await admin.list_topics()):
+            while not {topic.name for topic in topics} <= set(await admin.list_topics()):  # noqa: ASYNC110  Kafka sends no signal
                 await asyncio.sleep(0.1)
     finally:
         await admin.close()

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from consumer.core.metadata import Metadata, decode
 from tests.faults.figures import PARTITIONS, WITHIN
+
+_Client: TypeAlias = Any  # the library has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Request:
 class Producer:
     """Writes requests, and knows where each lies."""
 
-    def __init__(self, client: Any, topic: str, dice: Random) -> None:
+    def __init__(self, client: _Client, topic: str, dice: Random) -> None:
         self._client = client
         self._topic = topic
         self._dice = dice
@@ -99,9 +102,9 @@ class Outcomes:
     def gap(self, since: float) -> float:
         """The longest time without progress, from `since` until every request had its outcome."""
         moments = [since, *sorted(told.seen for told in self.all)]
-        return max((later - earlier for earlier, later in zip(moments, moments[1:], strict=False)), default=0.0)
+        return max((later - earlier for earlier, later in pairwise(moments)), default=0.0)
 
-    async def follow(self, client: Any) -> None:
+    async def follow(self, client: _Client) -> None:
         """Read until cancelled."""
         while True:
             batches = await client.getmany(timeout_ms=200)
@@ -113,7 +116,7 @@ class Outcomes:
                     self._changed.notify_all()
 
 
-def _told(raw: Any) -> Told:
+def _told(raw: _Client) -> Told:
     headers = {name: value.decode() for name, value in raw.headers}
     origin = f"{headers['ce_originpartition']}:{headers['ce_originoffset']}"
     at = f"{headers['ce_partition']}:{headers['ce_offset']}"
@@ -134,7 +137,10 @@ async def producing(bootstrap: str, topic: str, dice: Random) -> AsyncGenerator[
 @asynccontextmanager
 async def reading(bootstrap: str, topic: str) -> AsyncGenerator[Outcomes]:
     client: Any = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest", retry_backoff_ms=500
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        retry_backoff_ms=500,
     )
     await client.start()
     client.assign([TopicPartition(topic, number) for number in range(PARTITIONS)])

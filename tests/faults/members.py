@@ -110,7 +110,7 @@ class RelayProcess:
         command += ["--journal", str(self.journal), "--latency", str(self.latency)]
         self._child = Child.start(command, log=log)
         async with asyncio.timeout(WITHIN):
-            while not (told := re.findall(r"listening on [\d.]+:(\d+)", log.read_text() if log.exists() else "")):
+            while not (told := re.findall(r"listening on [\d.]+:(\d+)", log.read_text() if log.exists() else "")):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         self.port = int(told[-1])
 

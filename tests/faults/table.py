@@ -29,7 +29,14 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         opened = "" if self.open_intents is None else str(self.open_intents)
         counts = (self.injected, self.requests, self.missing, self.second_outcomes, self.second_sends, self.in_doubt)
-        return (self.fault, *(f"{count:,}" for count in counts), opened, str(self.over_limit), f"{self.gap:.1f} s", self.note)
+        return (
+            self.fault,
+            *(f"{count:,}" for count in counts),
+            opened,
+            str(self.over_limit),
+            f"{self.gap:.1f} s",
+            self.note,
+        )
 
 
 HEAD = (

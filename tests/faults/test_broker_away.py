@@ -9,8 +9,8 @@ import pytest
 from devtools.broker import Broker
 from tests.faults.figures import sized
 from tests.faults.harness import Plan, Scene, staged
-from tests.faults.table import held
 from tests.faults.stages import behind_a_proxy
+from tests.faults.table import held
 from tests.faults.traps import Holding
 
 
@@ -67,16 +67,18 @@ async def strike(scene: Scene, broker: Broker, accident: str) -> None:
 @pytest.mark.timeout(sized(180, 900))
 async def test_an_answer_to_end_txn_that_does_not_come_tears_nothing(folder: Path) -> None:
     holding = Holding(sized(10.0, 60.0))
-    async with behind_a_proxy() as (proxy, broker):
-        async with staged(Plan(folder, broker.bootstrap, consumer_bootstrap=proxy.address)) as scene:
-            proxy.answer = holding
-            for _ in range(sized(2, 5)):
-                answered = scene.outcomes.answered
-                await scene.ask(200)
-                await scene.reach(answered + 50, 60)
-                holding.left = 1
-                await scene.ask(200)
-                await scene.all_answered(90)
-            scene.injected = holding.held
-            row, verdict = scene.row("EndTxn answered late")
+    async with (
+        behind_a_proxy() as (proxy, broker),
+        staged(Plan(folder, broker.bootstrap, consumer_bootstrap=proxy.address)) as scene,
+    ):
+        proxy.answer = holding
+        for _ in range(sized(2, 5)):
+            answered = scene.outcomes.answered
+            await scene.ask(200)
+            await scene.reach(answered + 50, 60)
+            holding.left = 1
+            await scene.ask(200)
+            await scene.all_answered(90)
+        scene.injected = holding.held
+        row, verdict = scene.row("EndTxn answered late")
     held(row, verdict)

@@ -8,11 +8,9 @@ import pytest
 from devtools.broker import Broker
 from tests.faults.figures import SEEDS, sized
 from tests.faults.harness import Plan, Scene, staged
-from tests.faults.table import held
 from tests.faults.stages import behind_a_proxy
+from tests.faults.table import held
 from tests.faults.traps import OnEndTxn, Trap, trapped_relay
-
-
 
 
 async def kill_at_random(scene: Scene, kills: int, requests: int) -> None:
@@ -54,14 +52,16 @@ async def test_kill_9_in_the_conversation(own_broker: Broker, folder: Path, poin
 @pytest.mark.parametrize("point", ["before EndTxn", "after EndTxn"])
 async def test_kill_9_around_the_commit(folder: Path, point: str) -> None:
     trap = Trap()
-    async with behind_a_proxy() as (proxy, broker):
-        async with staged(Plan(folder, broker.bootstrap, members=1, consumer_bootstrap=proxy.address)) as scene:
-            if point == "before EndTxn":
-                proxy.request = OnEndTxn(trap)
-            else:
-                proxy.answer = OnEndTxn(trap)
-            await kill_at_the_trap(scene, trap, sized(2, 20))
-            row, verdict = scene.row(f"kill -9 {point}")
+    async with (
+        behind_a_proxy() as (proxy, broker),
+        staged(Plan(folder, broker.bootstrap, members=1, consumer_bootstrap=proxy.address)) as scene,
+    ):
+        if point == "before EndTxn":
+            proxy.request = OnEndTxn(trap)
+        else:
+            proxy.answer = OnEndTxn(trap)
+        await kill_at_the_trap(scene, trap, sized(2, 20))
+        row, verdict = scene.row(f"kill -9 {point}")
     held(row, verdict)
     assert row.in_doubt <= (row.open_intents or 0)
 

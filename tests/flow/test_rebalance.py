@@ -35,7 +35,7 @@ async def test_a_partition_that_comes_back_while_a_tick_is_under_way_goes_on() -
     setup = Setup()
     setup.request("r-0")
     async with running(setup) as process:
-        await setup.outcomes(1)
+        outcomes = await setup.outcomes(1)
         given_back_in_the_middle_of(setup, process, 1)
         for number in range(1, 4):
             setup.request(f"r-{number}")
