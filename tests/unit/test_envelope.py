@@ -223,7 +223,10 @@ def test_an_event_that_forgot_its_content_type_is_told_so() -> None:
 
 def test_an_unknown_operation_is_refused() -> None:
     said = errors(plain(("tenant", b"acme"), ("operation", b"send-fax")))
-    assert said == ("invalid-event", "header operation: unknown, expected email.send-email.v1 or email.parked-command.v1")
+    assert said == (
+        "invalid-event",
+        "header operation: unknown, expected email.send-email.v1 or email.parked-command.v1",
+    )
 
 
 def test_what_could_be_read_is_known_of_a_refused_event() -> None:

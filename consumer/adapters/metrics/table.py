@@ -99,7 +99,12 @@ class Metric:
     buckets: tuple[float, ...] = ()
 
 
-KNOWN_TYPES = ("email.send-email.v1", "email.parked-command.v1", "email.send-test-email.v1", "email.validate-credentials.v1")
+KNOWN_TYPES = (
+    "email.send-email.v1",
+    "email.parked-command.v1",
+    "email.send-test-email.v1",
+    "email.validate-credentials.v1",
+)
 OTHER = "other"
 CONNECTIONS = ("busy", "idle", "opening")
 
