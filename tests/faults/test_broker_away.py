@@ -60,7 +60,7 @@ async def strike(scene: Scene, broker: Broker, accident: str) -> None:
         await asyncio.to_thread(broker.start)
     else:
         broker.freeze()
-        await asyncio.sleep(sized(15, 60))
+        await asyncio.sleep(sized(8, 60))
         broker.thaw()
 
 
@@ -72,7 +72,7 @@ async def test_an_answer_to_end_txn_that_does_not_come_tears_nothing(folder: Pat
         staged(Plan(folder, broker.bootstrap, consumer_bootstrap=proxy.address)) as scene,
     ):
         proxy.answer = holding
-        for _ in range(sized(2, 5)):
+        for _ in range(sized(1, 5)):
             answered = scene.outcomes.answered
             await scene.ask(200)
             await scene.reach(answered + 50, 60)

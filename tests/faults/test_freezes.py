@@ -16,7 +16,7 @@ async def test_a_consumer_that_was_frozen_sends_nothing_that_is_not_its_own_any_
     own_broker: Broker, folder: Path
 ) -> None:
     async with staged(Plan(folder, own_broker.bootstrap, latency=20)) as scene:
-        for _ in range(sized(2, 10)):
+        for _ in range(sized(1, 10)):
             await freeze_one(scene)
         await scene.all_answered(90)
         row, verdict = scene.row("SIGSTOP for two session timeouts")

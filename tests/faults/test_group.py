@@ -17,7 +17,7 @@ from tests.faults.table import held
 async def test_a_storm_of_joining_and_leaving_loses_nothing(own_broker: Broker, folder: Path, seed: int) -> None:
     async with staged(Plan(folder, own_broker.bootstrap, seed, static=False)) as scene:
         scene.join()
-        await storm(scene, sized(25.0, 300.0))
+        await storm(scene, sized(15.0, 300.0))
         await scene.all_answered(90)
         row, verdict = scene.row("join and leave storm")
     held(row, verdict)

@@ -42,7 +42,7 @@ async def test_kill_9_in_the_conversation(own_broker: Broker, folder: Path, poin
     async with trapped_relay(point, trap, folder) as relay:
         plan = Plan(folder, own_broker.bootstrap, members=1, relay_port=relay.port)
         async with staged(plan) as scene:
-            await kill_at_the_trap(scene, trap, sized(2, 20))
+            await kill_at_the_trap(scene, trap, sized(1, 20))
             row, verdict = scene.row(f"kill -9 {point}")
     held(row, verdict)
     assert row.in_doubt <= (row.open_intents or 0)
@@ -60,7 +60,7 @@ async def test_kill_9_around_the_commit(folder: Path, point: str) -> None:
             proxy.request = OnEndTxn(trap)
         else:
             proxy.answer = OnEndTxn(trap)
-        await kill_at_the_trap(scene, trap, sized(2, 20))
+        await kill_at_the_trap(scene, trap, sized(1, 20))
         row, verdict = scene.row(f"kill -9 {point}")
     held(row, verdict)
     assert row.in_doubt <= (row.open_intents or 0)

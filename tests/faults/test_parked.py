@@ -17,7 +17,7 @@ from tests.faults.table import held
 async def test_what_is_parked_outlives_a_crash_and_goes_out_in_time(own_broker: Broker, folder: Path) -> None:
     parked = sized(1_000, 10_000)
     async with staged(Plan(folder, own_broker.bootstrap, limits={f"t{n:02}": None for n in range(20)})) as scene:
-        first = time.time() + sized(40, 150)
+        first = time.time() + sized(30, 150)
         dues = {f"r-{n}": first + n * sized(10, 60) / parked for n in range(parked)}
         requests = [
             Request(name, f"t{number % 20:02}", more={"sendAt": datetime.fromtimestamp(due, UTC).isoformat()})
