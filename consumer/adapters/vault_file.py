@@ -49,7 +49,8 @@ class VaultFile:
             self._values = read(self._path)
         except BrokenVaultFileError as error:
             if stamp != self._stamp or self._values is None:
-                _log.error("PII file broken", errors=str(error), in_force=self._values is not None)
+                state = "nothing in force" if self._values is None else "the old one in force"
+                _log.error("PII file broken", errors=str(error), state=state)
         self._stamp = stamp
 
 

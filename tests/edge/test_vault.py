@@ -189,7 +189,7 @@ async def test_a_broken_file_leaves_the_old_one_in_force_and_is_told_once(tmp_pa
     with structlog.testing.capture_logs() as logs:
         for _ in range(3):
             assert await vault.resolve([ANN]) == Values({ANN: "ann@example.com"})
-    assert [(line["log_level"], line["in_force"]) for line in logs] == [("error", True)]
+    assert [(line["log_level"], line["state"]) for line in logs] == [("error", "the old one in force")]
     assert "c4n4ry" not in str(logs)
 
 
