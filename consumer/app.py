@@ -214,6 +214,8 @@ class App:
             LADDER,
         )
         pace = Pace(
+            in_flight=work.in_flight,
+            parked=work.parked,
             grant_lifetime=work.grant_lifetime.total_seconds(),
             heartbeat=self._settings.kafka.heartbeat_interval.total_seconds(),
             drain_within=work.drain_within.total_seconds(),

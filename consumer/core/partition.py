@@ -4,48 +4,30 @@ Nothing here waits: each method reads and stores in one step, and that is what m
 decided is in force at once in memory, and in Kafka with the tick that `cut` hands out and `confirm` or `refuse` ends.
 """
 
-from collections import Counter
 from dataclasses import dataclass, replace
 
 from consumer.core.conclude import finish
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
+from consumer.core.flights import Flights
 from consumer.core.ids import Ids, Seen, Use, fingerprint
 from consumer.core.metadata import LONGEST, Metadata, encode
 from consumer.core.outcome import Accepted, Duplicate, Expired, RateLimited, Subject, Unknown
-from consumer.core.parking import FRESH, Entry, Parking, Progress, Reason
+from consumer.core.parking import Entry, Parking, Reason
 from consumer.core.past import Past
 from consumer.core.record import Record
 from consumer.core.request import Request
 from consumer.core.tenant import HOUR, Limit, Tenant
 from consumer.core.tick import Tick
 from consumer.core.window import Windows
+from consumer.core.work import Work
 
 ROOM = 500
 """Offsets that may be under way at once: so many fit into the metadata, whatever they are."""
 
 DAY = 86_400.0
 
-LATELY = 60.0
-"""Seconds for which a tenant that was here counts as one that might come again."""
-
 WORTHWHILE = 20
 """Requests of a queue that are read again in one go, while others of the same tenant are in flight."""
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """One record on its way. `request` is known once it was admitted."""
-
-    record: Record
-    progress: Progress = FRESH
-    request: Request | None = None
-    tenant: Tenant | None = None
-    resend: bool = False
-    flying: bool = False
-
-    @property
-    def offset(self) -> int:
-        return self.record.at.offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +59,13 @@ class Partition:
         self.intents: set[int] = set()  # granted, or asked for
         self.asked: dict[int, None] = {}  # in the order of asking
         self._keeping = keeping
-        self._flying: Counter[str] = Counter()  # admitted and not ended, by tenant
-        self._latest: str | None = None
-        self._turned = -LATELY  # when another tenant than the one before was here
+        self._flights = Flights()
         self._windows: dict[str, Windows] = {}
         self._limits: dict[str, tuple[Limit, ...]] = {}
         self._unsettled: dict[int, Work] = {}
         self._ticks = 0
         self._advanced = False
+        self._lapsed = False
         self._outcomes: list[Concluded] = []
         self._parked: list[Entry | int] = []
         self._forwards: list[tuple[int, Record]] = []
@@ -137,12 +118,13 @@ class Partition:
             return self.expired(work)
         if request.email.send_at is not None and request.email.send_at > now and not work.progress.promoted:
             return Later(Reason.SEND_AT, request.email.send_at, work.progress)
-        if self.parking.queued(tenant.name, before=work.offset) or self._has_its_share(work, now, spare):
+        if self.parking.queued(tenant.name, before=work.offset) or (
+            not work.flying and self._flights.full(tenant.name, self._room_for(spare), now)
+        ):
             return Later(Reason.SHARE, now, work.progress)
         admitted = self._slot(work, request, tenant, now)
         if admitted is ADMITTED and not work.flying:
-            work.flying = True
-            self._flying[tenant.name] += 1
+            self._flights.take_off(work, tenant.name, now)
         return admitted
 
     def expired(self, work: Work) -> Concluded:
@@ -170,22 +152,13 @@ class Partition:
         self._limits[tenant.name] = limits
         return Later(Reason.WINDOW, full.until or self._deadline(work), work.progress)
 
-    # a tenant's share of the room
+    def surplus(self, now: float, spare: int) -> list[Work]:
+        """Requests of slow tenants to park so that others find room; none of them has leave to send."""
+        return self._flights.surplus(self._room_for(spare), now, fixed=self.intents)
 
-    def _has_its_share(self, work: Work, now: float, spare: int) -> bool:
-        """Whether the tenant has so much in flight that others, who were here lately, might find no room."""
-        tenant = _known(work).tenant
-        if self._latest not in (None, tenant):
-            self._turned = now
-        self._latest = tenant
-        alone = now - self._turned > LATELY
-        return not (work.flying or alone) and self._flying[tenant] >= self._share(tenant, spare)
-
-    def _share(self, tenant: str, spare: int) -> int:
-        """Half of what others leave: however many relays hang, there is room for one tenant more."""
-        own = self._flying[tenant]
-        here = ROOM - max(0, len(self._unsettled) - own)
-        return max(1, min(here, spare + own) // 2)
+    def _room_for(self, spare: int) -> int:
+        """How many requests there is room for in all, here and in the process."""
+        return min(ROOM - len(self._unsettled), spare)
 
     def _deadline(self, work: Work) -> float:
         request = _known(work)
@@ -198,6 +171,13 @@ class Partition:
         if windows is None:
             windows = self._windows[tenant] = Windows(self._keeping.sends)
         return windows
+
+    def tidy(self, now: float) -> None:
+        """Forget what counts no more. Worth doing once in a while."""
+        self.ids.expire(now)
+        for tenant in [name for name, windows in self._windows.items() if windows.idle(now)]:
+            del self._windows[tenant]
+            self._limits.pop(tenant, None)
 
     # intents
 
@@ -212,7 +192,7 @@ class Partition:
         """It ended, or waits: written with the next tick."""
         self.intents.discard(work.offset)
         self.asked.pop(work.offset, None)
-        self._charge(work, ending)
+        self._charge(work, ending, now)
         match ending:
             case Concluded():
                 self._conclude(work, ending, now)
@@ -227,12 +207,10 @@ class Partition:
         if work.offset in self._unsettled:
             self._settled.append(work.offset)
 
-    def _charge(self, work: Work, ending: Ending) -> None:
+    def _charge(self, work: Work, ending: Ending, now: float) -> None:
         if work.request is None:
             return
-        if work.flying:
-            work.flying = False
-            self._flying[work.request.tenant] -= 1
+        self._flights.land(work, work.request.tenant, now)
         windows = self.windows(work.request.tenant)
         progress = ending.progress if isinstance(ending, Concluded | Later) else work.progress
         for at, recipients in progress.sent_at[len(work.progress.sent_at) :]:
@@ -276,6 +254,12 @@ class Partition:
         if before is None or replace(before, due=entry.due) != entry:
             self._parked.append(entry)
 
+    def lapse(self, offset: int) -> None:
+        """Leave to send ran out before the body: with the next tick nobody takes it for open any more."""
+        self.intents.discard(offset)
+        self.asked.pop(offset, None)
+        self._lapsed = True
+
     def withdraw(self) -> list[int]:
         """The intents that were asked for and are in no tick yet: they are not to be granted any more."""
         asked = list(self.asked)
@@ -316,8 +300,8 @@ class Partition:
 
     def _heads(self, tenant: str, now: float, most: int, *, spare: int) -> list[int]:
         windows, limits = self.windows(tenant), self._limits.get(tenant, ())
-        free, own = windows.free(limits, now), self._flying[tenant]
-        share = self._share(tenant, spare) - own
+        free, own = windows.free(limits, now), self._flights.number(tenant)
+        share = self._flights.share(tenant, self._room_for(spare)) - own
         if share < min(WORTHWHILE, own):
             return []  # whoever of them ends next wakes the queue
         taken = self.parking.take_queued(tenant, min(free, share, most))
@@ -333,7 +317,7 @@ class Partition:
     @property
     def waiting(self) -> bool:
         """Whether there is something to write."""
-        return bool(self.asked or self._outcomes or self._parked or self._forwards or self._settled)
+        return bool(self.asked or self._outcomes or self._parked or self._forwards or self._settled or self._lapsed)
 
     @property
     def advanced(self) -> bool:
@@ -356,7 +340,7 @@ class Partition:
         )
         self._outcomes, self._parked, self._forwards, self._settled = [], [], [], []
         self.asked = {offset: None for offset in self.asked if offset not in granted}
-        self._advanced = False
+        self._advanced = self._lapsed = False
         return tick
 
     def confirm(self, tick: Tick) -> None:

@@ -112,7 +112,7 @@ class Smtp(_Group):
     allow_plaintext: Hosts = False
     """Relays that mail may be handed to without TLS: a JSON list or comma list of hosts, or true for any."""
     ca_file: ReadableFile | None = None
-    """Certificates (PEM) of further authorities that relays may have theirs from: for every relay, also of a request's own."""
+    """Certificates (PEM) of further authorities that relays may have theirs from, also those that requests name."""
     connections_per_relay: Count = 10
     """The most connections to one relay with the same credentials."""
     connections_total: Count = 200

@@ -12,13 +12,10 @@ from itertools import groupby
 
 from consumer.core.parking import Reason
 from consumer.core.record import Record
-from consumer.stream.owned import Owned, World
+from consumer.stream.owned import LITTLE, Owned, World
 from consumer.stream.pace import Pace, Room
 
 __all__ = ["Pace", "Room", "Stream", "World"]
-
-_WORTHWHILE = 50
-"""Room that a partition must have to be fetched from: one that is nearly full would make all fetches small."""
 
 
 class Stream:
@@ -100,7 +97,7 @@ class Stream:
     # records
 
     async def _fetch(self) -> None:
-        rooms = {number: owned.room for number, owned in self._owned.items() if owned.room >= _WORTHWHILE}
+        rooms = {number: owned.room for number, owned in self._owned.items() if owned.room >= LITTLE}
         most = min([self._world.room.free, *rooms.values()])
         full = sum(owned.parked for owned in self._owned.values()) >= self._world.pace.parked
         if not rooms or not most or full:

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from consumer.core.ending import Again, Concluded, Ending, Later, Ordered, Skipped
 from consumer.core.outcome import Expired
-from consumer.core.parking import Entry
+from consumer.core.parking import Entry, Reason
 from consumer.core.partition import Admitted, Keeping, Partition, Work
 from consumer.core.record import Coordinates, Record
 from consumer.core.request import Request
@@ -25,6 +25,9 @@ from consumer.ports import Clock, FencedError, Journal, Observer, Source, Uncert
 from consumer.stream.orders import Orders
 from consumer.stream.pace import Pace, Room
 from consumer.stream.takeover import Takeover
+
+LITTLE = 50
+"""Room that is hardly any: below, no more records are fetched for a partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Owned:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._mind_parked())
+                self._tasks.create_task(self._make_room())
                 while True:
                     await self._once()
         finally:
@@ -168,12 +172,12 @@ class Owned:
     # requests
 
     @property
-    def room(self) -> int:
-        return self.state.room if self.state is not None and self.open else 0
-
-    @property
     def parked(self) -> int:
         return len(self.state.parking) if self.state is not None else 0
+
+    @property
+    def room(self) -> int:
+        return self.state.room if self.state is not None and self.open else 0
 
     def take(self, record: Record) -> None:
         """A new record."""
@@ -194,7 +198,9 @@ class Owned:
 
     async def _carry(self, work: Work, state: Partition | None) -> None:
         ending = await self._world.delivery.handle(work, self)
-        while isinstance(ending, Again):
+        while isinstance(ending, Again) and state is not None:
+            state.lapse(work.offset)
+            self._wanted.set()
             await self._granting.wait()
             ending = await self._world.delivery.handle(work, self)
         endings: tuple[tuple[Work, Ending], ...] = ((work, ending),)
@@ -221,6 +227,21 @@ class Owned:
             task.cancel()
         self._permits.clear()
         self._torn = self.state = None
+
+    async def _make_room(self) -> None:
+        """Park what is slow where there is hardly any room left for others."""
+        while True:
+            await asyncio.sleep(self._world.pace.look_for_room)
+            spare = self._world.room.free
+            if self.state is not None and self.open and min(self.state.room, spare) < LITTLE:
+                self._park(self.state.surplus(self._world.clock.now(), spare))
+
+    def _park(self, surplus: list[Work]) -> None:
+        # None of them has leave to send: nothing was handed over, and nothing can be any more.
+        tasks = {work.offset: task for task, work in self._works.items()}
+        for work in surplus:
+            tasks[work.offset].cancel()
+            self._end(work, Later(Reason.SHARE, self._world.clock.now(), work.progress))
 
     # delivery's desk
 
@@ -249,9 +270,14 @@ class Owned:
     # ticks
 
     async def _tick_on(self) -> None:
+        clock = self._world.clock
+        tidied = clock.elapsed()
         while self.state is not None:
             await self._something(self.state)
             await self._tick(self.state)
+            if clock.elapsed() - tidied >= self._world.pace.tidy_every:
+                tidied = clock.elapsed()
+                self.state.tidy(clock.now())
 
     async def _something(self, state: Partition) -> None:
         pace, clock = self._world.pace, self._world.clock

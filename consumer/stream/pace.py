@@ -10,6 +10,7 @@ class Pace:
 
     in_flight: int = 1_000
     parked: int = 1_000_000  # beyond, nothing new is taken: the lag stays in Kafka
+    look_for_room: float = 0.25
     tidy_every: float = 60.0
     fetch_within: float = 0.1
     gather: float = 0.010  # from the first event to its tick

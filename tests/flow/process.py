@@ -8,6 +8,7 @@ from itertools import count
 
 import orjson
 from aiokafka.partitioner import murmur2
+from typing_extensions import override
 
 from consumer.adapters.memory import KnownTenants
 from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemorySource
@@ -37,9 +38,11 @@ class ShiftedClock(Clock):
     def __init__(self) -> None:
         self.shift = 1_700_000_000.0
 
+    @override
     def now(self) -> float:
         return asyncio.get_running_loop().time() + self.shift
 
+    @override
     def elapsed(self) -> float:
         return self.now()
 
@@ -51,8 +54,15 @@ class Outbox(Transport):
     clock: Clock
     judge: Callable[[Mail], Attempt | str | None] = lambda _: None
     bodies: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+    places: dict[str, asyncio.Semaphore] = field(default_factory=dict[str, asyncio.Semaphore])
 
-    async def send(self, mail: Mail, relay: Relay, permit: Permit) -> Attempt:  # noqa: ARG002
+    @override
+    async def send(self, mail: Mail, relay: Relay, permit: Permit) -> Attempt:
+        # As many as a pool gives leave to at once; each tenant has a relay of its own here.
+        async with self.places.setdefault(mail.lane, asyncio.Semaphore(20)):
+            return await self._send(mail, permit)
+
+    async def _send(self, mail: Mail, permit: Permit) -> Attempt:
         until = await permit()
         if until is None or self.clock.elapsed() >= until:
             return Lapsed()
@@ -107,7 +117,7 @@ class Setup:
     tenants: tuple[Tenant, ...] = (tenant(),)
     pace: Pace = field(
         default_factory=lambda: Pace(
-            gather=0.0, between_ticks=0.0, heartbeat=0.01, pause_after_error=0.0, look_at_clock=0.01
+            gather=0.0, between_ticks=0.0, heartbeat=0.01, pause_after_error=0.0, look_at_clock=0.01, look_for_room=0.01
         )
     )
     keeping: Keeping = field(default_factory=Keeping)

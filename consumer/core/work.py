@@ -1,0 +1,24 @@
+"""A record on its way."""
+
+from dataclasses import dataclass
+
+from consumer.core.parking import FRESH, Progress
+from consumer.core.record import Record
+from consumer.core.request import Request
+from consumer.core.tenant import Tenant
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One record on its way. `request` is known once it was admitted."""
+
+    record: Record
+    progress: Progress = FRESH
+    request: Request | None = None
+    tenant: Tenant | None = None
+    resend: bool = False
+    flying: bool = False
+
+    @property
+    def offset(self) -> int:
+        return self.record.at.offset
