@@ -26,14 +26,17 @@ class _Tenant:
     works: dict[int, Work] = field(default_factory=dict[int, Work])
 
     def land(self, now: float) -> None:
+        passed = now - self.since
+        if passed >= MEASURED:
+            self.rate, self.since, self.ended = self.ended / passed, now, 0
         self.ended += 1
-        if now - self.since >= MEASURED:
-            self.rate, self.since, self.ended = self.ended / (now - self.since), now, 0
 
     def slow(self, now: float) -> bool:
         passed = now - self.since
-        rate = self.rate if passed < MEASURED else self.ended / passed
-        return rate is not None and len(self.works) > rate * SOON
+        if self.rate is None and passed < MEASURED:
+            return False
+        before = self.rate if self.rate is not None and passed < 2 * MEASURED else 0.0
+        return len(self.works) > SOON * max(before, self.ended / max(passed, MEASURED))
 
 
 class Flights:

@@ -237,6 +237,8 @@ class Partition:
 
     def _park(self, work: Work, later: Later) -> None:
         request = _known(work)
+        # Also of one that was not admitted yet: while it waits, nobody else has its id.
+        self.ids.open(fingerprint(request.tenant, request.id), request.subject.origin, request.digest)
         before = self.parking.get(work.offset)
         entry = Entry(
             work.offset,

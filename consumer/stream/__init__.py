@@ -74,7 +74,7 @@ class Stream:
         """What is ours now. A partition that we had before goes on where it was."""
         for number in self._owned.keys() - set(partitions):
             del self._owned[number]
-            self._tasks.pop(number).cancel()
+            self._tasks[number].cancel()
         if self._stopping.is_set():
             return
         for number in partitions:
@@ -83,7 +83,7 @@ class Stream:
                 owned.resume()
                 continue
             owned = self._owned[number] = Owned(number, self._world, self._changed.set)
-            self._tasks[number] = self._group.create_task(owned.run())
+            self._tasks[number] = self._group.create_task(owned.run(self._tasks.get(number)))
         self._changed.set()
 
     async def _drain(self, within: float) -> None:

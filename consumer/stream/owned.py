@@ -78,8 +78,13 @@ class Owned:
 
     # life
 
-    async def run(self) -> None:
-        """Take the partition over and keep it going, until cancelled. Raises what only a bug or `BrokenError` can cause."""
+    async def run(self, after: asyncio.Task[None] | None = None) -> None:
+        """Take the partition over and keep it going, until cancelled. Raises what only a bug or `BrokenError` can cause.
+
+        `after` had the partition before in this process: it must have let go, or it would close our producer.
+        """
+        if after is not None:
+            await asyncio.wait([after])
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._mind_parked())

@@ -1,5 +1,7 @@
 """The way of a request, from its record to its outcome."""
 
+import asyncio
+
 from consumer.core.outcome import Accepted, Duplicate, Invalid, RateLimited, Unknown
 from tests.builders import tenant
 from tests.flow.process import Setup, running
@@ -94,3 +96,21 @@ async def test_an_intent_that_a_killed_process_left_open_is_unknown_and_not_sent
         (concluded,) = await setup.outcomes(1)
     assert isinstance(concluded.outcome, Unknown)
     assert len(setup.outbox.bodies) == 1
+
+
+async def test_an_id_is_used_up_while_its_request_waits_to_be_sent_again_after_a_crash() -> None:
+    setup = Setup(tenants=(tenant(on_unknown="resend"),))
+    setup.request("r-1")
+    setup.outbox.judge = lambda _: "after"
+    async with running(setup):
+        while not setup.outbox.bodies:
+            await asyncio.sleep(0.001)
+    setup.outbox.judge = lambda _: None
+    async with running(setup):
+        setup.request("r-1")
+        (first,) = await setup.outcomes(1)
+        setup.clock.shift += 10.0
+        outcomes = await setup.outcomes(2)
+    assert isinstance(first.outcome, Duplicate)
+    assert isinstance(outcomes[1].outcome, Accepted)
+    assert len({body for body, _ in setup.outbox.bodies}) == 1

@@ -75,7 +75,8 @@ def test_the_types_have_the_rules_of_the_schema() -> None:
         wire.HEADER_NAME: definitions["headers"]["propertyNames"]["pattern"],
     } == {pattern: pattern for pattern in (
         wire.ADDRESS, wire.LOCAL_FITS.pattern, wire.RECIPIENT, wire.RECIPIENT_FITS.pattern, wire.LINE, wire.URL,
-        wire.FILENAME, wire.MEDIA_TYPE, wire.CONTENT_ID, wire.HOST, wire.PORT.pattern, wire.USER, wire.PASSWORD, wire.HEADER_NAME,
+        wire.FILENAME, wire.MEDIA_TYPE, wire.CONTENT_ID, wire.HOST, wire.PORT.pattern, wire.USER, wire.PASSWORD,
+        wire.HEADER_NAME,
     )}  # fmt: skip
     assert definitions["attachment"]["pattern"] == wire.URL
     assert definitions["headerValue"]["pattern"] == wire.LINE
