@@ -8,7 +8,6 @@ are read again for every answer, so that a change shows at once.
 
 import argparse
 import asyncio
-import contextlib
 import hashlib
 import signal
 import sys
@@ -141,8 +140,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     )
     await stand_ins.listen(arguments.host, arguments.port)
     print(f"listening on http://{arguments.host}:{stand_ins.port}", flush=True)
-    with contextlib.suppress(asyncio.CancelledError):
-        await stop.wait()
+    await stop.wait()
     await stand_ins.close()
 
 

@@ -95,11 +95,12 @@ class Mask:
 
     def text(self, text: str) -> str:
         """The text with tokens in it; the longest value counts where one stands in another."""
-        words = {word.lower() for word in _WORD.findall(text)} | {""}
-        found = sorted((pair for word in words for pair in self._begins.get(word, ())), key=lambda pair: -len(pair[0]))
+        lower = text.lower()
+        begun = (pair for word in {"", *_WORD.findall(lower)} for pair in self._begins.get(word, ()))
+        found = sorted((pair for pair in begun if pair[0] in lower), key=lambda pair: -len(pair[0]))
         if not found:
             return text
-        back = {variant.lower(): token for variant, token in reversed(found)}
+        back = dict(reversed(found))
         pattern = "|".join(_whole(variant) for variant, _ in found)
         return re.sub(pattern, lambda hit: back.get(hit[0].lower(), MASKED), text, flags=re.IGNORECASE)
 
@@ -150,7 +151,7 @@ def _put(value: str | tuple[str, ...] | None, values: Values) -> str | tuple[str
 
 def _variants(value: str) -> Iterator[str]:
     """A value as it is, in wire form, in xtext (RFC 3461, 4) and the like; of an address also its local part alone."""
-    yield from (variant for variant in _spelled(value) if len(variant) >= _SHORTEST)
+    yield from (variant.lower() for variant in _spelled(value) if len(variant) >= _SHORTEST)
 
 
 def _spelled(value: str) -> Iterable[str]:
@@ -170,7 +171,7 @@ def _domain(value: str) -> str:
 
 def _first_word(variant: str) -> str:
     found = _WORD.search(variant)
-    return found[0].lower() if found else ""
+    return found[0] if found else ""
 
 
 def _whole(variant: str) -> str:
