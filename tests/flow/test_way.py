@@ -89,7 +89,7 @@ async def test_an_intent_that_a_killed_process_left_open_is_unknown_and_not_sent
     setup.request()
     setup.outbox.judge = lambda _: "after"
     async with running(setup):
-        while not setup.outbox.bodies:
+        while not setup.outbox.bodies:  # noqa: ASYNC110  bounded by the test's own limit
             await setup.world().source.reread([])
     setup.outbox.judge = lambda _: None
     async with running(setup):
@@ -103,7 +103,7 @@ async def test_an_id_is_used_up_while_its_request_waits_to_be_sent_again_after_a
     setup.request("r-1")
     setup.outbox.judge = lambda _: "after"
     async with running(setup):
-        while not setup.outbox.bodies:
+        while not setup.outbox.bodies:  # noqa: ASYNC110  bounded by the test's own limit
             await asyncio.sleep(0.001)
     setup.outbox.judge = lambda _: None
     async with running(setup):

@@ -38,3 +38,25 @@ async def test_who_is_cancelled_in_the_moment_of_its_turn_passes_the_place_on() 
 async def _hold(places: Places) -> None:
     async with places.one("a"):
         await asyncio.Event().wait()
+
+
+async def test_more_places_are_given_out_at_once_and_fewer_when_they_come_back() -> None:
+    places, holding = Places(1), list[int]()
+
+    async def hold(number: int, until: asyncio.Event) -> None:
+        async with places.one("a"):
+            holding.append(number)
+            await until.wait()
+
+    done = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(4):
+            tasks.create_task(hold(number, done))
+        await asyncio.sleep(0)
+        assert holding == [0]
+        places.resize(3)
+        await asyncio.sleep(0)
+        assert holding == [0, 1, 2]
+        places.resize(1)
+        done.set()
+    assert holding == [0, 1, 2, 3]

@@ -25,8 +25,8 @@ class Timeouts:
 class PoolLimits:
     """How many connections, how long. `total` is over all pools; times are in seconds.
 
-    `ahead` is how many mails of a pool may have leave to send while they wait for a connection:
-    a grant may take as long as a mail, and a busy connection should not wait for one.
+    Mails of a pool may have leave to send while they wait for a connection, for a busy connection should not wait for
+    a grant: as many as the relay takes in `grant` seconds, but at least `ahead` and at most `most_ahead`.
     """
 
     connections: int = 10
@@ -35,6 +35,8 @@ class PoolLimits:
     age: float = 300.0
     idle: float = 30.0
     ahead: int = 10
+    most_ahead: int = 400
+    grant: float = 0.08
     cool_down: float = 1.0
     longest_cool_down: float = 60.0
     quit: float = 1.0

@@ -16,12 +16,18 @@ class Places:
     """So many places, fairly shared by lane."""
 
     def __init__(self, number: int) -> None:
-        self._free = number
+        self._number = self._free = number
         self._lanes: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @override
     def __repr__(self) -> str:
         return f"<Places {self._free} free, {len(self._lanes)} lanes wait>"
+
+    def resize(self, number: int) -> None:
+        """So many from now on; whoever has one keeps it."""
+        self._free += number - self._number
+        self._number = number
+        self._give_out()
 
     @asynccontextmanager
     async def one(self, lane: str) -> AsyncGenerator[None]:
@@ -33,7 +39,7 @@ class Places:
             self._release()
 
     async def _acquire(self, lane: str) -> None:
-        if self._free and not self._lanes:
+        if self._free > 0 and not self._lanes:
             self._free -= 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -47,7 +53,10 @@ class Places:
 
     def _release(self) -> None:
         self._free += 1
-        while self._free and self._lanes:
+        self._give_out()
+
+    def _give_out(self) -> None:
+        while self._free > 0 and self._lanes:
             lane, waiting = self._lanes.popitem(last=False)
             turn = waiting.popleft()
             if waiting:

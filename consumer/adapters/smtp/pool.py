@@ -21,6 +21,10 @@ from consumer.core.tenant import Relay
 from consumer.ports import Clock
 
 
+MEASURED = 0.5
+"""Seconds over which it is counted how many mails a relay takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """What a pool must ask before it opens a connection: whether all pools together may have one more."""
@@ -62,6 +66,8 @@ class Pool:
         self._proven = False
         self._cool_down = limits.cool_down
         self._not_before = 0.0
+        self._since = clock.elapsed()
+        self._served = 0
         self._unhurried_until = 0.0
 
     @override
@@ -120,6 +126,16 @@ class Pool:
             timer = asyncio.get_running_loop().call_later(self._limits.idle, self._retire, connection)
             self.idle[connection] = timer
         self.dispatch()
+
+    def served(self) -> None:
+        """A mail came to its end: as many may be ahead as the relay takes while a grant is under way."""
+        self._served += 1
+        passed = self._clock.elapsed() - self._since
+        if passed >= MEASURED:
+            limits = self._limits
+            ahead = round(self._served / passed * limits.grant)
+            self.places.resize(self.size + min(max(ahead, limits.ahead), max(limits.most_ahead, limits.ahead)))
+            self._since, self._served = self._clock.elapsed(), 0
 
     def dispatch(self) -> None:
         """Give those who wait what there is, in their order."""

@@ -120,6 +120,7 @@ class SmtpTransport(ports.Transport):
                 used = connection.mails > 0
                 connection.mails += 1
                 pool.give_back(connection)
+            pool.served()
             if conversation.outlived:
                 pool.outlived()
             if stale == MOST_STALE or not (used and _given_up(attempt, conversation)):
