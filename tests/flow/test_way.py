@@ -89,7 +89,7 @@ async def test_an_intent_that_a_killed_process_left_open_is_unknown_and_not_sent
     setup.request()
     setup.outbox.judge = lambda _: "after"
     async with running(setup):
-        while not setup.outbox.bodies:  # noqa: ASYNC110  bounded by the test's own limit
+        while not setup.outbox.bodies:
             await setup.world().source.reread([])
     setup.outbox.judge = lambda _: None
     async with running(setup):

@@ -20,7 +20,6 @@ from consumer.core.attempt import NotSent
 from consumer.core.tenant import Relay
 from consumer.ports import Clock
 
-
 MEASURED = 0.5
 """Seconds over which it is counted how many mails a relay takes."""
 
