@@ -123,8 +123,8 @@ class Journal(Protocol):
 class Observer(Protocol):
     """Sees every fact that telemetry hangs on."""
 
-    def ended(self, ending: Ending, seconds: float) -> None:
-        """A request ended so many seconds after it came to Kafka, or waits."""
+    def ended(self, at: Coordinates, ending: Ending, seconds: float) -> None:
+        """The request there ended, so many seconds after it came to Kafka, or waits."""
         ...
 
     def ticked(self, tick: Tick, seconds: float) -> None:

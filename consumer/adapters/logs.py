@@ -53,6 +53,7 @@ FIELDS: Mapping[str, str] = {
     "outcome": "an ending, from a closed set",
     "reason": "why, from a closed set",
     "stage": "a stage of an SMTP conversation",
+    "last_reason": "what the attempt before came to: a stage and codes, or a reason from a closed set",
     "code": "the code of an SMTP reply",
     "state": "a state, from a closed set",
     "signal": "the signal that came",
@@ -114,6 +115,14 @@ class _Named(structlog.WriteLogger):
         self.name = name
 
 
+EVERYDAY = (
+    "Heartbeat failed for group %s because it is rebalancing",  # a member has come or gone
+    "Group Coordinator Request failed",  # a broker that has just started looks for its coordinators
+    "Heartbeat failed: local member_id was not recognized",  # the group has gone on without us: we join again
+)
+"""What other libraries call a warning, and is in every rolling update."""
+
+
 class Foreign(logging.Handler):
     """Takes other libraries' lines over: their first line, and the same one at most once in ten seconds.
 
@@ -132,7 +141,8 @@ class Foreign(logging.Handler):
             return
         more: dict[str, Any] = {"suppressed": suppressed} if suppressed else {}
         log = structlog.stdlib.get_logger(record.name)
-        log.log(record.levelno, _first_line(record), exc_info=record.exc_info or None, **more)
+        level = logging.INFO if str(record.msg).startswith(EVERYDAY) else record.levelno
+        log.log(level, _first_line(record), exc_info=record.exc_info or None, **more)
 
     def _suppressed(self, record: logging.LogRecord) -> int | None:
         """How many like it were left out since the last one that was not; None: leave this one out, too."""

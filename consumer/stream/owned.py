@@ -222,7 +222,7 @@ class Owned:
             return
         state.end(work, ending, self._world.clock.now())
         self._permits.pop(work.offset, None)
-        self._world.observer.ended(ending, self._world.clock.now() - work.record.timestamp)
+        self._world.observer.ended(work.record.at, ending, self._world.clock.now() - work.record.timestamp)
         self._wanted.set()
         self._stirred.set()
 

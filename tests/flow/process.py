@@ -91,7 +91,8 @@ class Seen:
     opened_partitions: list[int] = field(default_factory=list[int])
     losses: list[str] = field(default_factory=list[str])
 
-    def ended(self, ending: Ending, seconds: float) -> None:
+    def ended(self, at: Coordinates, ending: Ending, seconds: float) -> None:
+        assert at.offset >= 0
         assert seconds is not None
         self.endings.append(ending)
 

@@ -5,9 +5,16 @@ import structlog
 from consumer.adapters.metrics.registry import Metrics
 from consumer.adapters.metrics.table import kind_of
 from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Ordered, Skipped
+from consumer.core.parking import QUEUED
+from consumer.core.record import Coordinates
 from consumer.core.tick import Tick
 
 _log = structlog.stdlib.get_logger("consumer.requests")
+
+
+def _why(later: Later) -> dict[str, float | str]:
+    progress = later.progress
+    return {"due": later.due, "attempt": progress.attempts, "last_reason": progress.last_reason}
 
 
 class Telemetry:
@@ -16,15 +23,17 @@ class Telemetry:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    def ended(self, ending: Ending, seconds: float) -> None:
-        """A request ended so many seconds after it came to Kafka, or waits."""
+    def ended(self, at: Coordinates, ending: Ending, seconds: float) -> None:
+        """The request there ended, so many seconds after it came to Kafka, or waits."""
         match ending:
             case Concluded():
                 self._concluded(ending, seconds)
-            case Later(reason, due):
-                _log.debug("parked", reason=reason.value, due=due)
+            case Later(reason):
+                # A queue that moves up parks and goes on all the time; what went wrong is for people to see.
+                tell = _log.debug if reason in QUEUED else _log.info
+                tell("parked", reason=reason.value, partition=at.partition, offset=at.offset, **_why(ending))
             case Forwarded(home):
-                _log.debug("forwarded", home=home)
+                _log.debug("forwarded", partition=at.partition, offset=at.offset, home=home)
             case Skipped() | Again() | Ordered():
                 pass
 
