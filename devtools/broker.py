@@ -267,7 +267,8 @@ def _answers(port: int) -> bool:
 
 def main() -> None:
     """Run one until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell that starts it in the background has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         with Broker() as broker:
             print(broker.bootstrap, flush=True)
