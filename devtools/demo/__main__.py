@@ -29,7 +29,8 @@ _HEALTH = ("/healthz", "/readyz", "/api/v1/solution/health")
 
 def main() -> None:
     """Run it; Ctrl-C and SIGTERM end it in order."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell that starts it in the background has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith("CONSUMER_")]:
         del os.environ[name]  # they are meant for another consumer
     arguments = _arguments()
