@@ -8,7 +8,7 @@ lifetime is what stops a process that was frozen since.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from typing_extensions import override
 
@@ -22,6 +22,7 @@ from consumer.core.tenant import Tenant
 from consumer.core.tick import Tick
 from consumer.delivery import Delivery
 from consumer.ports import Clock, FencedError, Journal, Observer, Source, UncertainError
+from consumer.stream.kept import Kept
 from consumer.stream.orders import Orders
 from consumer.stream.pace import Pace, Room
 from consumer.stream.takeover import Takeover
@@ -44,6 +45,7 @@ class World:
     pace: Pace
     keeping: Keeping
     nonce: Callable[[], str]
+    kept: Kept = field(default_factory=Kept)
 
 
 class Owned:
@@ -221,6 +223,8 @@ class Owned:
         if state is None:
             return
         state.end(work, ending, self._world.clock.now())
+        if isinstance(ending, Later):
+            self._world.kept.put(work.record)
         self._permits.pop(work.offset, None)
         self._world.observer.ended(work.record.at, ending, self._world.clock.now() - work.record.timestamp)
         self._wanted.set()
@@ -336,7 +340,10 @@ class Owned:
 
     async def _unpark(self, state: Partition, entries: list[Entry]) -> None:
         places = {Coordinates(self.number, entry.offset): entry for entry in entries}
-        records = {record.at: record for record in await self._world.source.reread(places.keys())}
+        kept = (self._world.kept.take(place) for place in places)
+        records = {record.at: record for record in kept if record is not None}
+        if missing := places.keys() - records.keys():
+            records |= {record.at: record for record in await self._world.source.reread(missing)}
         if state is not self.state:
             return
         for place, entry in places.items():

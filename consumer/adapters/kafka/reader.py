@@ -16,15 +16,18 @@ from consumer.ports import UncertainError
 
 _T = TypeVar("_T")
 
-FAR = 1_000
+FAR = 100
 """Records to read past rather than to seek over."""
 
 
 class Reader:
     """One client that reads where it is told; one reading at a time."""
 
-    def __init__(self, cluster: Cluster, within: float = 30.0) -> None:
+    def __init__(self, cluster: Cluster, within: float = 30.0, *, at_once: int = 4 * 1024 * 1024) -> None:
+        """`at_once` is how many bytes are fetched ahead: many for a long stretch, few for single records."""
         self._cluster = cluster
+        self._at_once = at_once
+        self._firsts: dict[tuple[str, int], int] = {}
         self._within = within
         self._lock = asyncio.Lock()
         self._client: AIOKafkaConsumer | None = None
@@ -63,7 +66,7 @@ class Reader:
                 reached = start
                 while reached < end:
                     async with asyncio.timeout(self._within):
-                        batch = await self._batch(client, place, reached)
+                        batch = await self._batch(client, place, reached, end)
                     reached = await self._position(client, place)
                     yield [record for record in batch if record.offset < end]
                 client.unsubscribe()  # otherwise it would read on
@@ -76,8 +79,8 @@ class Reader:
         picked: list[Record] = []
         for partition in {place.partition for place in places}:
             offsets = sorted(place.offset for place in places if place.partition == partition)
-            first, last = await self.bounds(topic, partition)
-            for start, end in _stretches([offset for offset in offsets if first <= offset < last]):
+            first = await self._first(topic, partition)
+            for start, end in _stretches([offset for offset in offsets if offset >= first]):
                 wanted = set(offsets)
                 async for batch in self.stretch(topic, partition, start, end):
                     picked += [record_of(raw) for raw in batch if raw.offset in wanted]
@@ -86,9 +89,18 @@ class Reader:
     async def close(self) -> None:
         await self._discard()
 
-    async def _batch(self, client: AIOKafkaConsumer, place: TopicPartition, reached: int) -> list[Any]:
+    async def _first(self, topic: str, partition: int) -> int:
+        """The first offset there is, as far as is known: a read of one that is gone fails, and then it is asked for anew."""
+        known = self._firsts.get((topic, partition))
+        if known is None:
+            known, _ = await self.bounds(topic, partition)
+            self._firsts[topic, partition] = known
+        return known
+
+    async def _batch(self, client: AIOKafkaConsumer, place: TopicPartition, reached: int, end: int) -> list[Any]:
         while True:
-            batches = await client.getmany(place, timeout_ms=200)
+            # No more than what is asked for: each record is unpacked at a cost.
+            batches = await client.getmany(place, timeout_ms=200, max_records=end - reached)
             if batches.get(place) or await self._position(client, place) > reached:
                 return batches.get(place, [])
 
@@ -113,7 +125,7 @@ class Reader:
                 enable_auto_commit=False,
                 auto_offset_reset="none",
                 isolation_level="read_committed",
-                max_partition_fetch_bytes=4 * 1024 * 1024,
+                max_partition_fetch_bytes=self._at_once,
                 # What comes next on the connection is answered only after a fetch that still waits for records.
                 fetch_max_wait_ms=20,
             )
@@ -128,6 +140,7 @@ class Reader:
 
     async def _discard(self) -> None:
         client, self._client = self._client, None
+        self._firsts.clear()
         if client is not None:
             await stopped(client.stop(), 2.0)
 

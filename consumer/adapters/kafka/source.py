@@ -44,7 +44,7 @@ class KafkaSource:
         self._cluster = cluster
         self._names = names
         self._membership = membership
-        self._reader = Reader(cluster)
+        self._reader = Reader(cluster, at_once=256 * 1024)
         self._client: AIOKafkaConsumer | None = None
         self._identities: deque[tuple[float, str]] = deque(maxlen=TWINS)
 
