@@ -27,7 +27,7 @@ class Reader:
         """`at_once` is how many bytes are fetched ahead: many for a long stretch, few for single records."""
         self._cluster = cluster
         self._at_once = at_once
-        self._firsts: dict[tuple[str, int], int] = {}
+        self._bounds: dict[tuple[str, int], tuple[int, int]] = {}
         self._within = within
         self._lock = asyncio.Lock()
         self._client: AIOKafkaConsumer | None = None
@@ -79,8 +79,8 @@ class Reader:
         picked: list[Record] = []
         for partition in {place.partition for place in places}:
             offsets = sorted(place.offset for place in places if place.partition == partition)
-            first = await self._first(topic, partition)
-            for start, end in _stretches([offset for offset in offsets if offset >= first]):
+            first, last = await self._known_bounds(topic, partition, offsets[-1])
+            for start, end in _stretches([offset for offset in offsets if first <= offset < last]):
                 wanted = set(offsets)
                 async for batch in self.stretch(topic, partition, start, end):
                     picked += [record_of(raw) for raw in batch if raw.offset in wanted]
@@ -89,12 +89,11 @@ class Reader:
     async def close(self) -> None:
         await self._discard()
 
-    async def _first(self, topic: str, partition: int) -> int:
-        """The first offset there is, as far as is known: a read of one that is gone fails, and then it is asked for anew."""
-        known = self._firsts.get((topic, partition))
-        if known is None:
-            known, _ = await self.bounds(topic, partition)
-            self._firsts[topic, partition] = known
+    async def _known_bounds(self, topic: str, partition: int, highest: int) -> tuple[int, int]:
+        """The bounds as far as is known: a read of what is gone fails, and then they are asked for anew."""
+        known = self._bounds.get((topic, partition))
+        if known is None or highest >= known[1]:
+            known = self._bounds[topic, partition] = await self.bounds(topic, partition)
         return known
 
     async def _batch(self, client: AIOKafkaConsumer, place: TopicPartition, reached: int, end: int) -> list[Any]:
@@ -140,7 +139,7 @@ class Reader:
 
     async def _discard(self) -> None:
         client, self._client = self._client, None
-        self._firsts.clear()
+        self._bounds.clear()
         if client is not None:
             await stopped(client.stop(), 2.0)
 
