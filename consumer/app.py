@@ -27,9 +27,9 @@ from consumer.adapters.kafka.source import KafkaSource, Membership
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.metrics.observer import Telemetry
 from consumer.adapters.smtp.dialer import mapped
-from consumer.adapters.smtp.options import PoolLimits, SmtpOptions, Timeouts
 from consumer.adapters.smtp.transport import SmtpTransport
-from consumer.adapters.tenants_file import TenantsFile, read
+from consumer.adapters.tenants_file import TenantsFile
+from consumer.adapters.vault_http import VaultHttp
 from consumer.core.decode import Decoder
 from consumer.core.encode import outcome_event
 from consumer.core.ending import Concluded
@@ -38,8 +38,9 @@ from consumer.core.partition import Keeping
 from consumer.core.record import Headers
 from consumer.core.tenants import Faults
 from consumer.delivery import Delivery
+from consumer.outside import smtp_options, tenants_of, vault_of
 from consumer.ports import BrokenError, UncertainError
-from consumer.settings import Kafka, Settings, Smtp
+from consumer.settings import Kafka, Settings
 from consumer.stream import Pace, Room, Stream, World
 
 _log = structlog.stdlib.get_logger("consumer")
@@ -109,6 +110,7 @@ class App:
         self._transport = SmtpTransport(
             self._clock, smtp_options(settings.smtp), on_stage=metrics.stage, reach=mapped(settings.network.hosts)
         )
+        self._vault = vault_of(settings.pii)
         self._source = KafkaSource(self._cluster, self._names, self._membership())
         self._journal = self._made_journal()
         self._room = Room(settings.work.in_flight)
@@ -117,6 +119,8 @@ class App:
     async def serve(self) -> None:
         """Join the group and work until `stop`."""
         async with AsyncExitStack() as stack:
+            if isinstance(self._vault, VaultHttp):
+                stack.push_async_callback(self._vault.aclose)
             stack.push_async_callback(self._transport.aclose)
             stack.push_async_callback(self._journal.aclose)
             stack.push_async_callback(self._source.stop)
@@ -212,6 +216,7 @@ class App:
             self._clock,
             random.SystemRandom().random,
             LADDER,
+            self._vault,
         )
         pace = Pace(
             in_flight=work.in_flight,
@@ -236,34 +241,9 @@ class App:
         )
 
 
-def smtp_options(smtp: Smtp) -> SmtpOptions:
-    """The transport's part of the settings."""
-    command = smtp.command_timeout.total_seconds()
-    timeouts = Timeouts(
-        connect=smtp.connect_timeout.total_seconds(),
-        greeting=smtp.greeting_timeout.total_seconds(),
-        tls=smtp.tls_timeout.total_seconds(),
-        auth=smtp.auth_timeout.total_seconds(),
-        mail=command,
-        rcpt=command,
-        data=smtp.data_timeout.total_seconds(),
-        block=smtp.block_timeout.total_seconds(),
-        body=smtp.body_timeout.total_seconds(),
-    )
-    limits = PoolLimits(
-        connections=smtp.connections_per_relay,
-        total=smtp.connections_total,
-        messages=smtp.messages_per_connection,
-        age=smtp.age.total_seconds(),
-        idle=smtp.idle.total_seconds(),
-    )
-    ca_file = str(smtp.ca_file) if smtp.ca_file else None
-    return SmtpOptions(timeouts, limits, smtp.allow_plaintext, smtp.hello, ca_file)
-
-
 async def _run(settings: Settings) -> int:
     metrics = Metrics()
-    tenants = _tenants(settings, metrics)
+    tenants = tenants_of(settings, metrics)
     if isinstance(tenants, Faults):
         _log.error("tenants file", errors=list(tenants.errors))
         return EX_CONFIG
@@ -280,22 +260,6 @@ async def _run(settings: Settings) -> int:
     await app.serve()
     _log.info("stopped")
     return EX_OK
-
-
-def _tenants(settings: Settings, metrics: Metrics) -> TenantsFile | Faults:
-    path = settings.tenants.file
-    if path is None:
-        return Faults(("CONSUMER_TENANTS__FILE: not set",))
-    first = read(path, plain=settings.smtp.allow_plaintext)
-    if isinstance(first, Faults):
-        return first
-    metrics.tenants_file(ok=True, tenants=len(first.tenants))
-    return TenantsFile(
-        path,
-        first,
-        plain=settings.smtp.allow_plaintext,
-        on_change=lambda state: metrics.tenants_file(ok=state.ok, tenants=state.tenants),
-    )
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

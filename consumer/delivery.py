@@ -1,11 +1,11 @@
-"""The way of one request: decode, admit, compose, send, conclude.
+"""The way of one request: decode, admit, resolve, compose, send, conclude.
 
 Each step returns what it found; if that ended the way, it is returned. Whoever forgets an early return
 gets a type error on the next line. What is written down, counted and logged hangs on the ending.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from consumer.core.conclude import Chance, cancel, conclude, in_doubt
@@ -17,8 +17,9 @@ from consumer.core.parking import Reason
 from consumer.core.partition import Admitted, Work
 from consumer.core.record import Record
 from consumer.core.request import Command, Request
+from consumer.core.resolve import Values, discreet, tokens
 from consumer.core.tenant import Tenant, Unavailable, UnknownTenant
-from consumer.ports import Clock, Tenants, Transport
+from consumer.ports import Clock, Tenants, Transport, Vault
 
 
 class Desk(Protocol):
@@ -47,8 +48,9 @@ class Delivery:
     clock: Clock
     chance: Callable[[], float]
     ladder: tuple[float, ...]
+    vault: Vault
 
-    async def handle(self, work: Work, desk: Desk) -> Ending:  # noqa: PLR0911  each step may end it
+    async def handle(self, work: Work, desk: Desk) -> Ending:  # noqa: C901, PLR0911  each step may end it
         """The way, once: an ending for whatever can happen on it."""
         request = self.decode(work.record)
         if isinstance(request, Refused):
@@ -71,14 +73,27 @@ class Delivery:
         if not isinstance(admitted, Admitted):
             return admitted
 
+        values = await self._values(request)
+        if isinstance(values, Unavailable):
+            return self._until_back(Reason.VAULT, work)
+
         answered = frozenset(index for index, _ in work.progress.answers)
-        posted = post(request, tenant, answered=answered, now=self.clock.now())
+        posted = post(request, tenant, values, answered=answered, now=self.clock.now())
         if not isinstance(posted, Posted):
             return Concluded(request.subject, posted, request.digest, work.progress)
 
         attempt = await self.transport.send(posted.mail, posted.relay, _permit(desk, work))
         chance = Chance(self.clock.now(), self.chance(), self.ladder)
-        return conclude(request, tenant, posted, work.progress, attempt, chance)
+        return conclude(request, tenant, posted, work.progress, discreet(attempt, values), chance)
+
+    async def _values(self, request: Request) -> Values | Unavailable:
+        """What the request's tokens stand for, for this one attempt."""
+        asked = tokens(request.email)
+        return await self.vault.resolve(asked) if asked else Values()
+
+    def _until_back(self, reason: Reason, work: Work) -> Later:
+        """What it needs is down: that is nobody's failed attempt."""
+        return Later(reason, self.clock.now() + WHILE_DOWN, replace(work.progress, last_reason=reason))
 
     async def doubt(self, work: Work, lifetime: float) -> Ending:
         """How a request ends, or goes on, whose sender was lost while it had leave to send.

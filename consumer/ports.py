@@ -11,6 +11,7 @@ from consumer.core.metadata import Foreign, Metadata
 from consumer.core.parking import Entry
 from consumer.core.past import Past
 from consumer.core.record import Coordinates, Record
+from consumer.core.resolve import Values
 from consumer.core.tenant import Relay, Tenant, Unavailable, UnknownTenant
 from consumer.core.tick import Tick
 
@@ -36,6 +37,14 @@ class Tenants(Protocol):
 
     async def get(self, name: str) -> Tenant | UnknownTenant | Unavailable:
         """The tenant as it is configured now. Never raises for one."""
+        ...
+
+
+class Vault(Protocol):
+    """Where the values of PII tokens are."""
+
+    async def resolve(self, tokens: Collection[str]) -> Values | Unavailable:
+        """The values of those tokens that are known. Never raises for one."""
         ...
 
 

@@ -3,19 +3,23 @@
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 
+from typing_extensions import override
+
 from consumer.core.attachment import Fetched, File, Gone, Refusal, Refused, Wanted
 from consumer.core.filename import filename
 from consumer.core.resolve import Values
 from consumer.core.tenant import Unavailable
+from consumer.ports import Vault
 
 
-class KnownValues:
+class KnownValues(Vault):
     """A vault of the values handed over."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self.down = False
         self._values = dict(values or {})
 
+    @override
     async def resolve(self, tokens: Collection[str]) -> Values | Unavailable:
         if self.down:
             return Unavailable("vault")

@@ -11,9 +11,11 @@ from typing import Any
 
 import structlog
 import yaml
+from typing_extensions import override
 
 from consumer.core.resolve import Values
 from consumer.core.tenant import Unavailable
+from consumer.ports import Vault
 
 LARGEST = 5_000_000
 
@@ -25,7 +27,7 @@ class BrokenVaultFileError(Exception):
     """The file cannot be used; the text says where it is wrong, not what stands there."""
 
 
-class VaultFile:
+class VaultFile(Vault):
     """What the file says now, or said when it was last right."""
 
     def __init__(self, path: Path) -> None:
@@ -33,8 +35,8 @@ class VaultFile:
         self._stamp: tuple[int, int, int] | None = None
         self._values: Mapping[str, str] | None = None
 
+    @override
     async def resolve(self, tokens: Collection[str]) -> Values | Unavailable:
-        """See `vault_http.Vault`."""
         await asyncio.to_thread(self._look)
         known = self._values
         if known is None:

@@ -9,24 +9,18 @@ import ssl
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol, cast
+from typing import cast
 
 import aiohttp
 import orjson
+from typing_extensions import override
 
 from consumer.core.resolve import Values
 from consumer.core.tenant import Unavailable
+from consumer.ports import Vault
 
 MOST_AT_ONCE = 100
 LARGEST_ANSWER = 16 * 1024 * 1024  # bodies may be tokens, too
-
-
-class Vault(Protocol):
-    """Where the values of PII tokens are."""
-
-    async def resolve(self, tokens: Collection[str]) -> Values | Unavailable:
-        """The values of those tokens that are known. Never raises for one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +31,7 @@ class VaultPatience:
     total: float = 10.0
 
 
-class VaultHttp:
+class VaultHttp(Vault):
     """Asks for at most so many tokens at once. Made within a running loop; `aclose` it."""
 
     def __init__(
@@ -64,8 +58,8 @@ class VaultHttp:
     async def aclose(self) -> None:
         await self._session.close()
 
+    @override
     async def resolve(self, tokens: Collection[str]) -> Values | Unavailable:
-        """See `Vault`."""
         found: dict[str, str] = {}
         try:
             async with asyncio.timeout(self._patience.total):

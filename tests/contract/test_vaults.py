@@ -8,9 +8,10 @@ import yaml
 
 from consumer.adapters.memory_contents import KnownValues
 from consumer.adapters.vault_file import VaultFile
-from consumer.adapters.vault_http import Vault, VaultHttp
+from consumer.adapters.vault_http import VaultHttp
 from consumer.core.resolve import Values
 from consumer.core.tenant import Unavailable
+from consumer.ports import Vault
 from devtools.stand_ins import StandIns
 
 KNOWN = {"NS-EU-A-1": "ann@c4n4ry.example", "NS-EU-T-1": "two\nlines — c4n4ry", "NS-EU-N-1": "1e3", "NS-EU-E-1": ""}

@@ -11,6 +11,7 @@ from aiokafka.partitioner import murmur2
 from typing_extensions import override
 
 from consumer.adapters.memory import KnownTenants
+from consumer.adapters.memory_contents import KnownValues
 from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemorySource
 from consumer.adapters.schemas import requests
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed
@@ -128,6 +129,7 @@ class Setup:
         self.kafka = MemoryKafka(self.partitions)
         self.outbox = Outbox(self.clock)
         self.directory = KnownTenants(self.tenants)
+        self.vault = KnownValues()
         self.jitter = 1.0
         self._nonces = count(1)
 
@@ -144,7 +146,9 @@ class Setup:
         return self.kafka.produce(at, orjson.dumps(body), headers=tuple(headers), at=self.clock.now())
 
     def world(self) -> World:
-        delivery = Delivery(DECODER.decode, self.directory, self.outbox, self.clock, lambda: self.jitter, LADDER)
+        delivery = Delivery(
+            DECODER.decode, self.directory, self.outbox, self.clock, lambda: self.jitter, LADDER, self.vault
+        )
         return World(
             MemorySource(self.kafka),
             MemoryJournal(self.kafka, self.clock.now),

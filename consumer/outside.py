@@ -1,0 +1,59 @@
+"""What stands outside, made from the settings: relays, tenants, the PII vault."""
+
+from consumer.adapters.memory_contents import KnownValues
+from consumer.adapters.metrics import Metrics
+from consumer.adapters.smtp.options import PoolLimits, SmtpOptions, Timeouts
+from consumer.adapters.tenants_file import TenantsFile, read
+from consumer.adapters.vault_file import VaultFile
+from consumer.adapters.vault_http import VaultHttp
+from consumer.core.tenants import Faults
+from consumer.settings import Pii, Settings, Smtp
+
+
+def smtp_options(smtp: Smtp) -> SmtpOptions:
+    """The transport's part of the settings."""
+    command = smtp.command_timeout.total_seconds()
+    timeouts = Timeouts(
+        connect=smtp.connect_timeout.total_seconds(),
+        greeting=smtp.greeting_timeout.total_seconds(),
+        tls=smtp.tls_timeout.total_seconds(),
+        auth=smtp.auth_timeout.total_seconds(),
+        mail=command,
+        rcpt=command,
+        data=smtp.data_timeout.total_seconds(),
+        block=smtp.block_timeout.total_seconds(),
+        body=smtp.body_timeout.total_seconds(),
+    )
+    limits = PoolLimits(
+        connections=smtp.connections_per_relay,
+        total=smtp.connections_total,
+        messages=smtp.messages_per_connection,
+        age=smtp.age.total_seconds(),
+        idle=smtp.idle.total_seconds(),
+    )
+    ca_file = str(smtp.ca_file) if smtp.ca_file else None
+    return SmtpOptions(timeouts, limits, smtp.allow_plaintext, smtp.hello, ca_file)
+
+
+def tenants_of(settings: Settings, metrics: Metrics) -> TenantsFile | Faults:
+    """The directory of tenants, or what is wrong with it."""
+    path = settings.tenants.file
+    if path is None:
+        return Faults(("CONSUMER_TENANTS__FILE: not set",))
+    first = read(path, plain=settings.smtp.allow_plaintext)
+    if isinstance(first, Faults):
+        return first
+    metrics.tenants_file(ok=True, tenants=len(first.tenants))
+    return TenantsFile(
+        path,
+        first,
+        plain=settings.smtp.allow_plaintext,
+        on_change=lambda state: metrics.tenants_file(ok=state.ok, tenants=state.tenants),
+    )
+
+
+def vault_of(pii: Pii) -> VaultHttp | VaultFile | KnownValues:
+    """The vault; where none is configured, one that knows no token."""
+    if pii.url is not None:
+        return VaultHttp(pii.url)
+    return KnownValues() if pii.file is None else VaultFile(pii.file)
