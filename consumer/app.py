@@ -19,6 +19,7 @@ from aiokafka.partitioner import murmur2
 
 from consumer.adapters import logs, schemas
 from consumer.adapters.clock import SystemClock, watch_loop
+from consumer.adapters.config_api import ConfigApi
 from consumer.adapters.http import CannotListenError, serve
 from consumer.adapters.kafka import topics
 from consumer.adapters.kafka.client import Cluster, Names
@@ -98,7 +99,7 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
 class App:
     """One process, wired up."""
 
-    def __init__(self, settings: Settings, tenants: TenantsFile, metrics: Metrics, partitions: int) -> None:
+    def __init__(self, settings: Settings, tenants: TenantsFile | ConfigApi, metrics: Metrics, partitions: int) -> None:
         self._settings = settings
         self._tenants = tenants
         self._metrics = metrics
@@ -119,8 +120,9 @@ class App:
     async def serve(self) -> None:
         """Join the group and work until `stop`."""
         async with AsyncExitStack() as stack:
-            if isinstance(self._vault, VaultHttp):
-                stack.push_async_callback(self._vault.aclose)
+            for asked in (self._vault, self._tenants):
+                if isinstance(asked, VaultHttp | ConfigApi):
+                    stack.push_async_callback(asked.aclose)
             stack.push_async_callback(self._transport.aclose)
             stack.push_async_callback(self._journal.aclose)
             stack.push_async_callback(self._source.stop)
@@ -135,11 +137,12 @@ class App:
             _log.info("listening", address=f"{self._settings.http.host}:{port}")
             async with asyncio.TaskGroup() as tasks:
                 minding = [
-                    tasks.create_task(self._tenants.run()),
                     tasks.create_task(watch_loop(self._metrics.loop_lag)),
                     tasks.create_task(self._gauges()),
                     tasks.create_task(self._watch()),
                 ]
+                if isinstance(self._tenants, TenantsFile):
+                    minding.append(tasks.create_task(self._tenants.run()))
                 running = tasks.create_task(self._stream.run())
                 await self._source.start(self._stream.revoked, self._assigned)
                 await running
@@ -242,11 +245,6 @@ class App:
 
 
 async def _run(settings: Settings) -> int:
-    metrics = Metrics()
-    tenants = tenants_of(settings, metrics)
-    if isinstance(tenants, Faults):
-        _log.error("tenants file", errors=list(tenants.errors))
-        return EX_CONFIG
     try:
         problems, partitions = await topics.examine(settings, cluster(settings.kafka).options())
     except UncertainError as error:
@@ -254,6 +252,11 @@ async def _run(settings: Settings) -> int:
         return EX_UNAVAILABLE
     if problems:
         _log.error("topics", errors=list(problems))
+        return EX_CONFIG
+    metrics = Metrics()
+    tenants = tenants_of(settings, metrics, SystemClock())
+    if isinstance(tenants, Faults):
+        _log.error("tenants file", errors=list(tenants.errors))
         return EX_CONFIG
     app = App(settings, tenants, metrics, partitions)
     _on_signals(app.stop)

@@ -1,5 +1,6 @@
 """What stands outside, made from the settings: relays, tenants, the PII vault."""
 
+from consumer.adapters.config_api import ConfigApi
 from consumer.adapters.memory_contents import KnownValues
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.smtp.options import PoolLimits, SmtpOptions, Timeouts
@@ -7,6 +8,7 @@ from consumer.adapters.tenants_file import TenantsFile, read
 from consumer.adapters.vault_file import VaultFile
 from consumer.adapters.vault_http import VaultHttp
 from consumer.core.tenants import Faults
+from consumer.ports import Clock
 from consumer.settings import Pii, Settings, Smtp
 
 
@@ -35,9 +37,16 @@ def smtp_options(smtp: Smtp) -> SmtpOptions:
     return SmtpOptions(timeouts, limits, smtp.allow_plaintext, smtp.hello, ca_file)
 
 
-def tenants_of(settings: Settings, metrics: Metrics) -> TenantsFile | Faults:
+def tenants_of(settings: Settings, metrics: Metrics, clock: Clock) -> TenantsFile | ConfigApi | Faults:
     """The directory of tenants, or what is wrong with it."""
-    path = settings.tenants.file
+    path, url = settings.tenants.file, settings.tenants.url
+    if url is not None:
+        return ConfigApi(
+            url,
+            clock,
+            plain=settings.smtp.allow_plaintext,
+            on_change=lambda state: metrics.config_api(ok=state.reachable and not state.stale, tenants=state.tenants),
+        )
     if path is None:
         return Faults(("CONSUMER_TENANTS__FILE: not set",))
     first = read(path, plain=settings.smtp.allow_plaintext)

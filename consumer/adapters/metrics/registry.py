@@ -40,7 +40,11 @@ class Metrics:
         self._stalled = self._gauge(table.STALLED)
         self._loop_lag = self._histogram(table.LOOP_LAG)
         self._tenants_file_ok = self._gauge(table.TENANTS_FILE_OK)
+        self._config_api_ok = self._gauge(table.CONFIG_API_OK)
         self._tenants = self._gauge(table.TENANTS)
+        # Of the file and the API only one is there; the other is not broken.
+        self._tenants_file_ok.set(1)
+        self._config_api_ok.set(1)
         self._parked = self._gauges(table.PARKED)
         self._takeovers = self._counter(table.TAKEOVERS)
         self._tell_build()
@@ -95,6 +99,11 @@ class Metrics:
     def tenants_file(self, *, ok: bool, tenants: int) -> None:
         """Whether the newest file is in force, and how many tenants are."""
         self._tenants_file_ok.set(ok)
+        self._tenants.set(tenants)
+
+    def config_api(self, *, ok: bool, tenants: int) -> None:
+        """Whether all that config-api was asked for is as it says, and how many tenants are known of it."""
+        self._config_api_ok.set(ok)
         self._tenants.set(tenants)
 
     def parked(self, waiting: Mapping[Reason, int]) -> None:

@@ -234,12 +234,19 @@ TENANTS_FILE_OK = Metric(
     "Whether the newest tenants file is the one in force.",
     "0: the newest is broken and the one before is in force; the log names each place, and so does `consumer check`.",
 )
+CONFIG_API_OK = Metric(
+    "consumer_config_api_ok",
+    Form.GAUGE,
+    "1 or 0",
+    "Whether config-api answers, and every tenant that it was asked for is as it says.",
+    "0: it is away, or answers what cannot be used (the log names the places); what was known before is in force.",
+)
 TENANTS = Metric(
     "consumer_tenants",
     Form.GAUGE,
     "tenants",
     "Tenants in force.",
-    "A sudden drop: somebody has deployed a shorter file.",
+    "A sudden drop: somebody has deployed a shorter file. With config-api, those asked for so far.",
 )
 PARKED = Metric(
     "consumer_parked",
@@ -274,6 +281,7 @@ TABLE: tuple[Metric, ...] = (
     STALLED,
     LOOP_LAG,
     TENANTS_FILE_OK,
+    CONFIG_API_OK,
     TENANTS,
     PARKED,
     TAKEOVERS,
