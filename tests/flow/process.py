@@ -38,10 +38,11 @@ class ShiftedClock(Clock):
 
     def __init__(self) -> None:
         self.shift = 1_700_000_000.0
+        self.stopped = False
 
     @override
     def now(self) -> float:
-        return asyncio.get_running_loop().time() + self.shift
+        return self.shift if self.stopped else asyncio.get_running_loop().time() + self.shift
 
     @override
     def elapsed(self) -> float:

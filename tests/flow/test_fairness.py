@@ -66,6 +66,7 @@ async def test_what_waited_for_its_share_is_sent_in_order_once_there_is_room() -
 
 async def test_a_tenant_whose_mails_move_is_not_parked_for_its_share() -> None:
     setup = Setup(tenants=(tenant(h_limit=10_000), tenant("other", h_limit=10_000)))
+    setup.clock.stopped = True  # nothing takes any time, however busy the machine is
     for number in range(FLOOD):
         setup.request(f"r-{number}", name="acme" if number % 10 else "other")
     async with running(setup) as process:
