@@ -14,7 +14,7 @@ from consumer.cli import checking, emitting, making, parked, watching
 from consumer.cli.exits import EPILOG, Exit
 from consumer.cli.start import refuse
 from consumer.cli.start import run as start
-from consumer.cli.wire import WrongTopicError
+from consumer.client import TooLargeError, WrongTopicError
 from consumer.core.durations import DURATION_RULE, parse_duration
 from consumer.core.parked_command import Verb
 from consumer.core.parking import Reason
@@ -186,6 +186,9 @@ def _end(work: Coroutine[None, None, Exit]) -> NoReturn:
     except UncertainError as away:
         _say(str(away))
         code = Exit.UNAVAILABLE
+    except TooLargeError as wrong:
+        _say(str(wrong))
+        code = Exit.USAGE
     except WrongTopicError as wrong:
         _say(str(wrong))
         code = Exit.SETTINGS

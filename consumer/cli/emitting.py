@@ -1,15 +1,14 @@
 """`consumer send`: a request out, and its outcome back."""
 
-import asyncio
 import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from consumer.cli import events, wire
-from consumer.cli.events import Emission, Seen
+from consumer.cli import wire
 from consumer.cli.exits import Exit
-from consumer.core.record import Coordinates
+from consumer.client import events
+from consumer.client.events import Emission
 from consumer.settings import Settings
 
 
@@ -31,34 +30,15 @@ def emission(
 
 
 async def send(settings: Settings, asked: Emission, *, wait: float | None, as_json: bool) -> Exit:
-    """Writes the request. The outcome is looked for from before that on, so that none is too fast to be seen."""
-    if wait is None:
-        _written(await wire.send(settings, asked), settings)
-        return Exit.OK
-    async with wire.outcomes(settings) as outcomes:
-        await outcomes.from_end()
-        origin = await wire.send(settings, asked)
-        _written(origin, settings)
-        return await _awaited(outcomes, origin, wait, as_json=as_json)
-
-
-async def _awaited(outcomes: wire.Outcomes, origin: Coordinates, wait: float, *, as_json: bool) -> Exit:
-    try:
-        async with asyncio.timeout(wait):
-            seen = await _of(outcomes, origin)
-    except TimeoutError:
+    """Writes the request, and waits for its outcome if that is wanted."""
+    async with wire.client(settings, follow=wait is not None) as client:
+        submitted = await client.emit(asked)
+        print(f"written to {settings.topics.requests} at {submitted.at}", file=sys.stderr)
+        if wait is None:
+            return Exit.OK
+        seen = await submitted.outcome(wait)
+    if seen is None:
         print(f"no outcome within {wait:g} s; it may still come", file=sys.stderr)
         return Exit.NO_ANSWER
     print(seen.as_json() if as_json else seen.as_line())
-    return Exit.OK if seen.kind == events.ACCEPTED else Exit.OTHER
-
-
-async def _of(outcomes: wire.Outcomes, origin: Coordinates) -> Seen:
-    while True:
-        async for seen in outcomes.follow():
-            if seen.origin == str(origin):
-                return seen
-
-
-def _written(origin: Coordinates, settings: Settings) -> None:
-    print(f"written to {settings.topics.requests} at {origin}", file=sys.stderr)
+    return Exit.OK if seen.accepted else Exit.OTHER

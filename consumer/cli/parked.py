@@ -3,16 +3,17 @@
 The parked topic is only read here. A command is an event like any other: whoever owns the partition carries it out.
 """
 
-import asyncio
 import json
 import sys
+import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from consumer.cli import events, wire
-from consumer.cli.events import Emission
+from consumer.cli import wire
 from consumer.cli.exits import Exit
+from consumer.client import events
+from consumer.client.events import Emission
 from consumer.core.attribute import PARKED_COMMAND
 from consumer.core.parked_command import Verb
 from consumer.core.parking import Entry, Reason
@@ -20,6 +21,7 @@ from consumer.core.timestamp import format_timestamp
 from consumer.settings import Settings
 
 OBEYED = "obeyed"
+NOTHING = ""
 
 _HEAD = ("partition", "offset", "tenant", "id", "reason", "due", "deadline", "attempts", "last reason")
 _ROW = "{:>9}  {:>9}  {:16}  {:36}  {:27}  {:24}  {:24}  {:>8}  {}"
@@ -52,31 +54,22 @@ async def show(settings: Settings, wanted: Wanted, *, as_json: bool) -> Exit:
 
 async def order(settings: Settings, verb: Verb, tenant: str, ids: Sequence[str], *, wait: float, as_json: bool) -> Exit:
     """Asks for it, and waits for the outcome of each command."""
-    asked = {id_: _command(verb, tenant, id_) for id_ in ids}
-    async with wire.outcomes(settings) as outcomes:
-        await outcomes.from_end()
-        origins = await wire.send_all(settings, tuple(asked.values()))
-        waiting = {str(origin): id_ for origin, id_ in zip(origins, asked, strict=True)}
-        kinds: list[str] = []
-        try:
-            async with asyncio.timeout(wait):
-                await _answers(outcomes, waiting, kinds, as_json=as_json)
-        except TimeoutError:
-            for id_ in waiting.values():
+    deadline = time.monotonic() + wait
+    kinds: list[str] = []
+    async with wire.client(settings, follow=True) as client:
+        asked = {id_: await client.emit(_command(verb, tenant, id_)) for id_ in ids}
+        for id_, command in asked.items():
+            seen = await command.outcome(max(0.0, deadline - time.monotonic()))
+            if seen is None:
                 print(f"no outcome for {id_} within {wait:g} s; it may still come", file=sys.stderr)
-            return Exit.NO_ANSWER
-    return Exit.OK if set(kinds) <= {OBEYED} else Exit.OTHER
-
-
-async def _answers(outcomes: wire.Outcomes, waiting: dict[str, str], kinds: list[str], *, as_json: bool) -> None:
-    async for seen in outcomes.follow():
-        id_ = waiting.pop(seen.origin, None)
-        if id_ is not None:
+                kinds.append(NOTHING)
+                continue
             kinds.append(seen.kind)
             # People know the request, not the command.
             print(seen.as_json() if as_json else replace(seen, id=id_).as_line(), flush=True)
-        if not waiting:
-            return
+    if NOTHING in kinds:
+        return Exit.NO_ANSWER
+    return Exit.OK if set(kinds) <= {OBEYED} else Exit.OTHER
 
 
 def _command(verb: Verb, tenant: str, request_id: str) -> Emission:

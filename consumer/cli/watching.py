@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from consumer.cli import wire
-from consumer.cli.events import Seen
 from consumer.cli.exits import Exit
+from consumer.client.events import OutcomeEvent
 from consumer.settings import Settings
 
 
@@ -17,7 +17,7 @@ class Wanted:
     since: float
     follow: bool
 
-    def has(self, seen: Seen) -> bool:
+    def has(self, seen: OutcomeEvent) -> bool:
         """An ending goes by its kind (`invalid`) or by its own type (`invalid-json`)."""
         ours = self.tenant is None or seen.tenant == self.tenant
         return ours and (not self.kinds or bool(self.kinds & {seen.kind, str(seen.data.get("type", ""))}))

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from consumer.cli import events
-from consumer.cli.events import Emission
+from consumer.client import events
+from consumer.client.events import Emission
 from devtools.demo.relay import NOBODY, SEED_2_HOST, SEED_2_PASSWORD, SEED_2_USER
 
 PATIENCE = 5

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from consumer.cli import events
-from consumer.cli.events import Seen
+from consumer.client import events
+from consumer.client.events import OutcomeEvent
 from devtools.demo.asks import Ask
 from devtools.demo.scene import BrokenDemoError, Scene
 
@@ -21,7 +21,7 @@ class Row:
 
     ask: Ask
     sent: float | None = None
-    seen: Seen | None = None
+    seen: OutcomeEvent | None = None
     seconds: float = 0.0
 
     @property

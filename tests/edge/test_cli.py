@@ -14,8 +14,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from consumer.__main__ import main
-from consumer.cli import events
 from consumer.cli.watching import Wanted
+from consumer.client import events
 
 ROOT = Path(__file__).parents[2]
 TENANTS = "tenants: {acme: {smtp_host: mail.example, domain: acme.example, smtp_user: me, smtp_pass: c4n4ry}}"

@@ -101,6 +101,13 @@ async def describe(wanted: Wanted, options: Mapping[str, Any], *, within: float 
         return await _described(admin, _names(wanted.topics))
 
 
+async def partitions(names: tuple[str, ...], options: Mapping[str, Any], *, within: float = 30.0) -> Mapping[str, int]:
+    """How many partitions those of these topics have that are there. Needs no leave to read their settings."""
+    async with _admin(options, within) as admin:
+        there = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+    return {name: there[name] for name in names if name in there}
+
+
 async def create(wanted: Wanted, options: Mapping[str, Any], *, within: float = 60.0) -> Created:
     """Makes the topics that are missing and leaves the others as they are."""
     names = _names(wanted.topics)

@@ -1,4 +1,4 @@
-"""Requests as `send` writes them, and outcomes as people and programs read them."""
+"""Requests as producers write them, and outcomes as people and programs read them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,16 @@ ACCEPTED = "accepted"
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """A record to be written."""
+    """A record to be written. `id` is the request id, where it is known before the record has its place."""
 
     key: bytes | None
     value: bytes
     headers: Headers
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class OutcomeEvent:
     """An outcome as it was read. `origin` is where its request lies, as partition:offset."""
 
     kind: str
@@ -33,6 +34,11 @@ class Seen:
     origin: str
     time: str
     data: Mapping[str, Any]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a relay took the mail for at least one recipient."""
+        return self.kind == ACCEPTED
 
     def as_json(self) -> str:
         about = {"outcome": self.kind, "type": self.type, "tenant": self.tenant, "id": self.id, "origin": self.origin}
@@ -46,18 +52,20 @@ class Seen:
         return printable("  ".join(cells).rstrip())
 
 
-def request(event_id: str, tenant: str, data: Mapping[str, object], type_: str = SEND_EMAIL) -> Emission:
+def request(
+    event_id: str, tenant: str, data: Mapping[str, object], type_: str = SEND_EMAIL, *, source: str = "/consumer/cli"
+) -> Emission:
     """A CloudEvent in structured mode, keyed by tenant: so it lies in its home partition at once."""
     event = {
         "specversion": "1.0",
         "id": event_id,
-        "source": "/consumer/cli",
+        "source": source,
         "type": type_,
         "tenant": tenant,
         "datacontenttype": "application/json",
         "data": data,
     }
-    return Emission(tenant.encode(), json.dumps(event, ensure_ascii=False).encode(), STRUCTURED)
+    return Emission(tenant.encode(), json.dumps(event, ensure_ascii=False).encode(), STRUCTURED, event_id)
 
 
 def raw(content: bytes, *, tenant: str | None, event_id: str | None) -> Emission:
@@ -65,17 +73,19 @@ def raw(content: bytes, *, tenant: str | None, event_id: str | None) -> Emission
     event = _object(content)
     if "specversion" in event:
         key = event.get("tenant")
-        return Emission(key.encode() if isinstance(key, str) else None, content, STRUCTURED)
+        id_ = event.get("id")
+        known = id_ if isinstance(id_, str) else None
+        return Emission(key.encode() if isinstance(key, str) else None, content, STRUCTURED, known)
     named = (("tenant", tenant), ("request_id", event_id))
     headers = tuple((name, value.encode()) for name, value in named if value)
-    return Emission(tenant.encode() if tenant else None, content, headers)
+    return Emission(tenant.encode() if tenant else None, content, headers, event_id)
 
 
-def outcome(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> Seen:
+def outcome(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> OutcomeEvent:
     """An outcome from its record, with nothing where something is not there."""
     text = {name: (content or b"").decode(errors="replace") for name, content in headers}
     data = _object(value or b"")
-    return Seen(
+    return OutcomeEvent(
         kind=text.get(KIND_HEADER, ""),
         type=text.get("ce_type", ""),
         tenant=text.get("ce_tenant", ""),
