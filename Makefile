@@ -8,7 +8,7 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header
 
 ## Setting up
 
@@ -111,8 +111,9 @@ fmt: .venv/.installed ## format, and fix what ruff can fix
 
 .PHONY: lock
 lock: .venv/.installed ## write the lock files anew after a change of dependencies (UPGRADE=1: newest versions)
-	$(LOCK) --extra dev --annotation-style line $(if $(UPGRADE),--upgrade) --output-file requirements.lock
-	$(LOCK) --no-annotate --constraints requirements.lock --output-file requirements-run.lock
+	$(LOCK) pyproject.toml --extra dev --annotation-style line $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+	$(LOCK) pyproject.toml --no-annotate --constraints requirements.lock --output-file requirements-run.lock
+	$(LOCK) --group build --no-annotate --constraints requirements.lock --output-file requirements-build.lock
 
 .PHONY: clean
 clean: ## remove what the commands made: .venv, caches, the downloaded Kafka

@@ -1,4 +1,4 @@
-"""The entrance. `run` goes straight to work: what the other commands need is not even imported."""
+"""The entrance. `run` and `healthcheck` go straight to work: what the other commands need is not even imported."""
 
 import sys
 from collections.abc import Sequence
@@ -11,6 +11,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from consumer.cli.start import run  # noqa: PLC0415  imported late, see above
 
         return run()
+    if given in (["healthcheck"], ["healthcheck", "--ready"]):
+        from consumer.cli.health import healthcheck  # noqa: PLC0415
+
+        return healthcheck(ready=len(given) > 1)
     from consumer.cli.commands import execute  # noqa: PLC0415
 
     return execute(given)

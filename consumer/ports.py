@@ -132,8 +132,8 @@ class Journal(Protocol):
 class Observer(Protocol):
     """Sees every fact that telemetry hangs on."""
 
-    def ended(self, at: Coordinates, ending: Ending, seconds: float) -> None:
-        """The request there ended, so many seconds after it came to Kafka, or waits."""
+    def ended(self, at: Coordinates, ending: Ending, seconds: float, *, waited: bool) -> None:
+        """The request there ended, so many seconds after it came to Kafka, or waits; `waited`: it was parked before."""
         ...
 
     def ticked(self, tick: Tick, seconds: float) -> None:

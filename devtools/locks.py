@@ -10,7 +10,11 @@ import tempfile
 from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent
-_LOCKS = (("requirements.lock", ("--extra", "dev")), ("requirements-run.lock", ("--constraints", "requirements.lock")))
+_LOCKS = (
+    ("requirements.lock", ("pyproject.toml", "--extra", "dev")),
+    ("requirements-run.lock", ("pyproject.toml", "--constraints", "requirements.lock")),
+    ("requirements-build.lock", ("--group", "build", "--constraints", "requirements.lock")),
+)
 
 
 def main() -> None:
@@ -28,7 +32,7 @@ def _resolved(name: str, options: tuple[str, ...]) -> list[str]:
     uv = Path(sys.executable).parent / "uv"
     with tempfile.TemporaryDirectory() as elsewhere:
         fresh = shutil.copy(_ROOT / name, elsewhere)
-        command = [uv, "pip", "compile", "--quiet", "--universal", "--no-header", "--no-annotate", "pyproject.toml"]
+        command = [uv, "pip", "compile", "--quiet", "--universal", "--no-header", "--no-annotate"]
         done = subprocess.run(
             [*command, *options, "--output-file", fresh],
             cwd=_ROOT,

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from consumer.adapters import metrics
-from consumer.cli import checking, emitting, making, parked, watching
+from consumer.cli import checking, emitting, health, making, parked, watching
 from consumer.cli.exits import EPILOG, Exit
 from consumer.cli.start import refuse
 from consumer.cli.start import run as start
@@ -70,6 +70,16 @@ def check(
 ) -> None:
     """Say everything that is wrong with settings and tenants at once; show the settings in force."""
     _end(checking.check(online=online, as_json=output is Output.JSON))
+
+
+@commands.command(epilog=EPILOG)
+def healthcheck(
+    *,
+    ready: Annotated[bool, typer.Option("--ready", help="Ask /readyz: is there work that it can do?")] = False,
+    within: Annotated[float, typer.Option(help="Wait so many seconds for the answer.", min=0.1)] = health.WITHIN,
+) -> None:
+    """Ask the consumer that runs in this container whether it is well: /healthz, at the host and port of the settings."""
+    raise typer.Exit(health.healthcheck(ready=ready, within=within))
 
 
 @topics.command(epilog=EPILOG)

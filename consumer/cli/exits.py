@@ -5,7 +5,9 @@ from enum import IntEnum
 
 class Exit(IntEnum):
     OK = 0  # done; for `send --wait`: accepted
-    OTHER = 1  # `send --wait`: an outcome other than accepted; `parked cancel`, `parked promote`: other than obeyed
+    # `send --wait`: an outcome other than accepted; `parked cancel`, `parked promote`: other than obeyed;
+    # `healthcheck`: not well, or no answer
+    OTHER = 1
     USAGE = 2  # the command line makes no sense
     UNAVAILABLE = 69  # Kafka cannot be reached
     NO_ANSWER = 75  # `send --wait`, `parked cancel`, `parked promote`: no outcome in time; it may still come
@@ -13,6 +15,7 @@ class Exit(IntEnum):
 
 
 EPILOG = (
-    "Exit codes: 0 done; 1 an outcome other than was asked for (send --wait, parked cancel, parked promote); 2 usage;"
+    "Exit codes: 0 done; 1 an outcome other than was asked for (send --wait, parked cancel, parked promote), or not well"
+    " (healthcheck); 2 usage;"
     " 69 Kafka cannot be reached; 75 no outcome in time (the same); 78 settings, tenants file or topics are wrong."
 )

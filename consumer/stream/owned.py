@@ -222,11 +222,13 @@ class Owned:
         state = self.state
         if state is None:
             return
+        waited = work.offset in state.parking
         state.end(work, ending, self._world.clock.now())
         if isinstance(ending, Later):
             self._world.kept.put(work.record)
         self._permits.pop(work.offset, None)
-        self._world.observer.ended(work.record.at, ending, self._world.clock.now() - work.record.timestamp)
+        seconds = self._world.clock.now() - work.record.timestamp
+        self._world.observer.ended(work.record.at, ending, seconds, waited=waited)
         self._wanted.set()
         self._stirred.set()
 

@@ -104,7 +104,8 @@ class Takeover:
         work = state.resume(record) if entry is None else state.unpark(entry, record)
         ending = await self._world.delivery.doubt(work, self._world.pace.grant_lifetime)
         state.end(work, ending, self._world.clock.now())
-        self._world.observer.ended(record.at, ending, self._world.clock.now() - record.timestamp)
+        seconds = self._world.clock.now() - record.timestamp
+        self._world.observer.ended(record.at, ending, seconds, waited=entry is not None)
 
     def _gone(self, state: Partition, offset: int) -> None:
         """Older than any request may get, or the retention was shortened: it still gets its outcome."""

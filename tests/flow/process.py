@@ -89,14 +89,17 @@ class Seen:
     """What the process reports."""
 
     endings: list[Ending] = field(default_factory=list[Ending])
+    waited: list[bool] = field(default_factory=list[bool])
     ticks: list[Tick] = field(default_factory=list[Tick])
     opened_partitions: list[int] = field(default_factory=list[int])
     losses: list[str] = field(default_factory=list[str])
 
-    def ended(self, at: Coordinates, ending: Ending, seconds: float) -> None:
+    def ended(self, at: Coordinates, ending: Ending, seconds: float, *, waited: bool) -> None:
         assert at.offset >= 0
         assert seconds is not None
         self.endings.append(ending)
+        if isinstance(ending, Concluded):
+            self.waited.append(waited)
 
     def ticked(self, tick: Tick, seconds: float) -> None:
         assert seconds >= 0

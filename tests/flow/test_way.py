@@ -4,7 +4,7 @@ import asyncio
 
 from consumer.core.outcome import Accepted, Duplicate, Invalid, RateLimited, Unknown
 from tests.builders import tenant
-from tests.flow.process import Setup, running
+from tests.flow.process import Seen, Setup, running
 
 
 async def test_a_request_becomes_one_mail_and_one_outcome() -> None:
@@ -52,12 +52,15 @@ async def test_over_the_limit_waits_for_its_slot_in_order_of_arrival() -> None:
     setup = Setup(tenants=(tenant(h_limit=2),))
     for number in range(6):
         setup.request(f"r-{number}")
-    async with running(setup):
+    async with running(setup) as process:
         await setup.outcomes(2)
         setup.clock.shift += 3_601
         await setup.outcomes(4)
         setup.clock.shift += 3_601
         outcomes = await setup.outcomes(6)
+    seen = process.world.observer
+    assert isinstance(seen, Seen)
+    assert seen.waited == [False, False, True, True, True, True]
     assert [one.subject.id for one in outcomes] == [f"r-{number}" for number in range(6)]
     assert setup.kafka.parked[0] == {}
 

@@ -23,11 +23,11 @@ class Telemetry:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    def ended(self, at: Coordinates, ending: Ending, seconds: float) -> None:
+    def ended(self, at: Coordinates, ending: Ending, seconds: float, *, waited: bool) -> None:
         """The request there ended, so many seconds after it came to Kafka, or waits."""
         match ending:
             case Concluded():
-                self._concluded(ending, seconds)
+                self._concluded(ending, seconds, waited=waited)
             case Later(reason):
                 # A queue that moves up parks and goes on all the time; what went wrong is for people to see.
                 tell = _log.debug if reason in QUEUED else _log.info
@@ -50,10 +50,10 @@ class Telemetry:
         """The journal of a partition has to be opened anew."""
         _log.warning("partition closed", partition=partition, reason=reason)
 
-    def _concluded(self, concluded: Concluded, seconds: float) -> None:
+    def _concluded(self, concluded: Concluded, seconds: float, *, waited: bool) -> None:
         subject = concluded.subject
         self._metrics.requested(subject.type)
-        self._metrics.concluded(concluded.outcome, seconds)
+        self._metrics.concluded(concluded.outcome, seconds, waited=waited)
         _log.info(
             "concluded",
             outcome=kind_of(concluded.outcome),

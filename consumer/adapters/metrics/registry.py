@@ -28,7 +28,7 @@ class Metrics:
         self._requests = self._counters(table.REQUESTS)
         self._outcomes = self._counters(table.OUTCOMES)
         self._stages = self._histograms(table.STAGES)
-        self._latency = self._histogram(table.LATENCY)
+        self._latency = self._histograms(table.LATENCY)
         self._in_flight = self._gauge(table.IN_FLIGHT)
         self._lag = self._gauge(table.LAG)
         self._assigned = self._gauge(table.ASSIGNED)
@@ -53,10 +53,10 @@ class Metrics:
         """A record was taken; a type that is not ours, or none, counts as `other`."""
         self._requests.get(type_ or "", self._requests[table.OTHER]).inc()
 
-    def concluded(self, outcome: Outcome, seconds: float) -> None:
-        """An outcome was committed, so many seconds after its request came to Kafka."""
+    def concluded(self, outcome: Outcome, seconds: float, *, waited: bool = False) -> None:
+        """An outcome was committed, so many seconds after its request came to Kafka; `waited`: it was parked before."""
         self._outcomes[kind_of(outcome)].inc()
-        self._latency.observe(max(0.0, seconds))
+        self._latency["yes" if waited else "no"].observe(max(0.0, seconds))
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """A stage of a conversation took so long."""

@@ -147,8 +147,12 @@ LATENCY = Metric(
     "consumer_request_to_outcome_seconds",
     Form.HISTOGRAM,
     "seconds",
-    "From the request's time in Kafka to its outcome, waiting for windows and retries included.",
-    "Rising together with lag: too little room or too few connections. Rising alone: see what is parked, and why.",
+    "From the request's time in Kafka to its outcome; `waited` tells whether it was parked on its way (for a window,"
+    " a retry, a dependency).",
+    "`no` rising together with lag: too little room or too few connections. `no` rising alone: slow relays, see the stages."
+    " `yes`: see what is parked, and why.",
+    label="waited",
+    values=("no", "yes"),
     buckets=_WAITS,
 )
 IN_FLIGHT = Metric(
