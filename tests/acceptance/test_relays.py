@@ -182,8 +182,6 @@ async def test_a_slow_relay_is_waited_for(shared: Stage, service: Service) -> No
     assert len(slow.taken) == 1
 
 
-# Red twice in a whole run, where its second conversation ran into a time-out; green alone. The cause is to be found.
-@pytest.mark.slow
 async def test_a_relay_that_takes_longer_than_a_grant_lives_gets_the_mail(shared: Stage, service: Service) -> None:
     # Each reply comes well within the second that one may take, all of them take longer than the two of a grant.
     names = "abcdef"

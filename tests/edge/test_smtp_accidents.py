@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -255,6 +256,14 @@ async def test_a_relay_that_outlives_leave_is_asked_first_and_leave_is_got_then(
         assert await post.transport.send(mail(1), post.name, briefly) == Lapsed()
         assert isinstance(await post.transport.send(mail(1), post.name, briefly), Answered)
         assert len(post.relay.taken) == 1
+
+
+async def test_a_relay_that_outlives_leave_is_not_forgotten_for_another() -> None:
+    async with posting({"rcpt": Behave(0.3)}) as post:
+        assert await post.transport.send(mail(1), post.name, briefly) == Lapsed()
+        await post.relay.until_all_left()
+        await post.send(2, by=replace(post.name, max_connections=1))  # another pool: those without use make way
+        assert isinstance(await post.transport.send(mail(1), post.name, briefly), Answered)
 
 
 async def test_a_relay_that_takes_too_long_to_be_ready_for_a_body_is_tried_later() -> None:

@@ -102,7 +102,8 @@ class Pool:
 
     @property
     def disposable(self) -> bool:
-        return not (self.open or self.taken or self.waiting or self.cooling)
+        """Whether it holds nothing, and knows nothing of its relay that the next one would have to learn again."""
+        return self.hurried and not (self.open or self.taken or self.waiting or self.cooling)
 
     async def take(self) -> Connection | NotSent:
         """A connection, when it is this caller's turn; NotSent where none can be had."""
