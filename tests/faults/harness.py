@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -167,6 +167,7 @@ class Scene:
     def row(self, fault: str, note: str = "") -> tuple[Row, Verdict]:
         """What came of it, also for the table at the end of the run."""
         verdict = self.verdict()
+        self._write_outcomes()
         row = Row(
             fault,
             self.injected,
@@ -182,6 +183,11 @@ class Scene:
         )
         rows.append(row)
         return row, verdict
+
+    def _write_outcomes(self) -> None:
+        """Beside the logs: a red run is understood from what it leaves."""
+        with (self.plan.folder / "outcomes.jsonl").open("w") as file:
+            file.writelines(json.dumps(asdict(told)) + "\n" for told in self.outcomes.all)
 
 
 @asynccontextmanager

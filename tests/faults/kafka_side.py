@@ -68,6 +68,7 @@ class Told:
     message_id: str | None
     body: dict[str, Any]
     seen: float
+    place: str  # its own, in the outcome topic
 
 
 class Outcomes:
@@ -121,7 +122,8 @@ def _told(raw: _Client) -> Told:
     origin = f"{headers['ce_originpartition']}:{headers['ce_originoffset']}"
     at = f"{headers['ce_partition']}:{headers['ce_offset']}"
     body = json.loads(raw.value)
-    return Told(origin, at, headers["x-kind"], body.get("messageId"), body, time.monotonic())
+    place = f"{raw.partition}:{raw.offset}"
+    return Told(origin, at, headers["x-kind"], body.get("messageId"), body, time.monotonic(), place)
 
 
 @asynccontextmanager

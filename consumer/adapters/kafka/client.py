@@ -10,12 +10,33 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka import conn
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from typing_extensions import override
 
 GONE_WRONG = (KafkaError, OSError, TimeoutError, AssertionError)
 """What the client raises when a call did not come to its end. It asserts its own states: one that is broken is an error."""
 
 _BRISK = 0.05
+
+
+class Connection(conn.AIOKafkaConnection):
+    """A connection that says so when it is broken.
+
+    To write to a transport that is closed already is a warning in asyncio and a RuntimeError in uvloop, for which the
+    library is not prepared: in a heartbeat it ended a consumer when one of three brokers was killed.
+    """
+
+    @override
+    def send(self, request: Any, expect_response: bool = True) -> Any:
+        try:
+            return super().send(request, expect_response)
+        except RuntimeError as error:
+            self.close(reason=conn.CloseReason.CONNECTION_BROKEN)
+            raise KafkaConnectionError(f"connection to {self.host}:{self.port} is closed") from error
+
+
+conn.AIOKafkaConnection = Connection  # the library has no other way to be given one; pinned to 0.14
 
 
 @dataclass(frozen=True, slots=True)
