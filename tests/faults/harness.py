@@ -115,9 +115,11 @@ class Scene:
 
     # members
 
-    def join(self) -> Member:
-        """One more consumer."""
+    def join(self, twin_of: Member | None = None) -> Member:
+        """One more consumer; one that takes itself for another if it is to be its twin."""
         member = self._member(len(self.members))
+        if twin_of is not None:
+            member.environment = {**member.environment, "CONSUMER_KAFKA__GROUP_INSTANCE_ID": twin_of.name}
         self.members.append(member)
         member.start()
         return member
