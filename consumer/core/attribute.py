@@ -5,6 +5,8 @@ A rule answers what is wrong, without quoting, or None.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from consumer.core.timestamp import parse_timestamp
 
@@ -18,10 +20,11 @@ TYPES: Mapping[str, str] = {
 }
 """What can be asked for, by full name and by the short one of the `operation` header."""
 
+Rule: TypeAlias = Callable[[str], str | None]
+
 MAX_TEXT = 256
 MAX_TENANT = 128
 
-_EXPECTED_TYPE = f"unknown, expected {' or '.join(dict.fromkeys(TYPES.values()))}"
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2.2
 _JSON = re.compile(r"application/json|text/json|[^/]+/[^/]+\+json")  # CloudEvents 1.0.2 JSON format, 3.1.1
 
@@ -57,8 +60,9 @@ def _tenant(value: str) -> str | None:
     return "expected no blanks" if " " in value else _text(value)
 
 
-def _type(value: str) -> str | None:
-    return None if value in TYPES else _EXPECTED_TYPE
+def _type_of(types: Mapping[str, str]) -> Rule:
+    expected = f"unknown, expected {' or '.join(dict.fromkeys(types.values()))}"
+    return lambda value: None if value in types else expected
 
 
 def _time(value: str) -> str | None:
@@ -73,11 +77,11 @@ def _any(_: str) -> str | None:
     return None  # a trace that is none is ignored, not refused: W3C Trace Context, 4.3
 
 
-RULES: Mapping[str, Callable[[str], str | None]] = {
+RULES: Mapping[str, Rule] = {
     "specversion": _version,
     "id": _text,
     "source": _given,
-    "type": _type,
+    "type": _type_of(TYPES),
     "tenant": _tenant,
     "correlationid": _text,
     "expirytime": _time,
@@ -85,3 +89,19 @@ RULES: Mapping[str, Callable[[str], str | None]] = {
     "traceparent": _any,
 }
 REQUIRED = frozenset(("specversion", "id", "source", "type", "tenant"))
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The types of event that a topic takes, by full and short name; `assumed` is that of a plain one that says none."""
+
+    types: Mapping[str, str]
+    assumed: str
+    rules: Mapping[str, Rule]
+
+
+def kinds(types: Mapping[str, str], *, assumed: str) -> Kinds:
+    return Kinds(types, assumed, {**RULES, "type": _type_of(types)})
+
+
+REQUESTS = kinds(TYPES, assumed=SEND_EMAIL)

@@ -7,9 +7,9 @@ from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, S
 from consumer.core.ending import Again, Concluded, Ending, Later
 from consumer.core.ladder import LADDER, next_attempt
 from consumer.core.letter import Posted, signed
-from consumer.core.outcome import Accepted, Cancelled, Expired, Outcome, Refusal, Rejected, Unknown
+from consumer.core.outcome import Accepted, Cancelled, Expired, Outcome, Refusal, Rejected, Suppressed, Unknown
 from consumer.core.parking import Progress, Reason
-from consumer.core.reply import Reply
+from consumer.core.reply import Answer, Reply
 from consumer.core.request import Request
 from consumer.core.tenant import Tenant
 
@@ -69,7 +69,16 @@ def finish(request: Request, tenant: Tenant, progress: Progress, rest: Reply = O
     if len(final) < len(written):
         told = tuple(one for one in refused if one.reply is not rest)
         return Expired(progress.last_reason, progress.attempts, told)
-    return Rejected(refused[-1].reply, refused, signed(request, tenant)[1])
+    said = [one.reply for one in refused if isinstance(one.reply, Reply)]
+    return Rejected(said[-1], refused, signed(request, tenant)[1]) if said else Suppressed(written)
+
+
+def left_out(request: Request, tenant: Tenant, progress: Progress) -> Concluded:
+    """How a request ends whose last recipients are blocked: what went out before stays said."""
+    outcome = finish(request, tenant, progress)
+    if progress.sent_at and not isinstance(outcome, Accepted):  # it was to be sent again, and is not
+        outcome = Unknown(progress.last_reason, signed(request, tenant)[1], progress.sent_at[-1][0])
+    return Concluded(request.subject, outcome, request.digest, progress)
 
 
 def cancel(request: Request, tenant: Tenant | None, progress: Progress) -> Outcome | None:
@@ -88,7 +97,7 @@ def cancel(request: Request, tenant: Tenant | None, progress: Progress) -> Outco
 
 def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
     data = attempt.data
-    answers: list[tuple[int, Reply]] = []
+    answers: list[tuple[int, Answer]] = []
     taken = 0
     reason = "" if data is None else _code("data", data)
     for index, reply in zip(posted.indices, attempt.recipients, strict=True):

@@ -31,6 +31,7 @@ from consumer.core.outcome import (
 )
 from consumer.core.parked_command import Verb
 from consumer.core.record import Headers
+from consumer.core.reply import BLOCKED, Blocked
 from consumer.core.timestamp import format_timestamp
 
 KIND_HEADER = "x-kind"
@@ -43,6 +44,7 @@ DIGEST_HEADER = "x-digest"
 Body: TypeAlias = dict[str, object]
 
 _MAX_RESPONSE = 1000
+_ON_THE_LIST = "not sent: the recipient is on the tenant's suppression list"
 _ALL_RESPONSES = 100_000  # with 1,000 recipients of full length an outcome still fits into Kafka's default of 1 MB
 
 
@@ -136,7 +138,8 @@ def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911 - a case for each en
             return _rejected(outcome)
         case Suppressed(recipients):
             text = "All recipients are blocked: too many bounces or complaints."
-            return _failed(429, "blocked", text, {"accepted": [], "rejected": recipients})
+            blocked = tuple(Refusal(recipient, BLOCKED) for recipient in recipients)
+            return _failed(429, "blocked", text, {"accepted": [], **_refusals(blocked)})
         case RateLimited(retry_after):
             seconds = math.ceil(max(retry_after, 0))
             text = f"The tenant's limit is reached; there is room again in {seconds} s."
@@ -163,14 +166,15 @@ def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911 - a case for each en
 
 
 def _accepted(outcome: Accepted) -> Body:
-    refused = tuple(refusal.recipient for refusal in outcome.rejected)
-    everybody = (*outcome.accepted, *refused)
+    asked = (refusal.recipient for refusal in outcome.rejected if not isinstance(refusal.reply, Blocked))
+    told = (*outcome.accepted, *asked)
+    number = len(outcome.accepted) + len(outcome.rejected)
     return {
         "status": 204,
-        "message": f"The relay accepted the mail for {len(outcome.accepted)} of {len(everybody)} recipients.",
+        "message": f"The relay accepted the mail for {len(outcome.accepted)} of {number} recipients.",
         "accepted": outcome.accepted,
         **_refusals(outcome.rejected),
-        "envelope": {"from": outcome.sender, "to": everybody},
+        "envelope": {"from": outcome.sender, "to": told},
         "response": _legible(outcome.response, _MAX_RESPONSE),
         "messageId": outcome.message_id,
         "sentAt": format_timestamp(outcome.at),
@@ -235,6 +239,8 @@ def _refusals(refusals: tuple[Refusal, ...]) -> Body:
 
 def _refusal(refusal: Refusal, room: int) -> Body:
     reply = refusal.reply
+    if isinstance(reply, Blocked):  # no relay was asked, so there is no code
+        return {"recipient": refusal.recipient, "type": "blocked", "response": _ON_THE_LIST}
     enhanced = {} if reply.enhanced is None else {"enhancedCode": reply.enhanced}
     return {"recipient": refusal.recipient, "code": reply.code, **enhanced, "response": _legible(str(reply), room)}
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias, cast
 import orjson
 
 from consumer.core import attribute
-from consumer.core.attribute import SEND_EMAIL, TYPES
+from consumer.core.attribute import REQUESTS, Kinds
 from consumer.core.outcome import Invalid, Subject
 from consumer.core.record import Record
 from consumer.core.timestamp import parse_timestamp
@@ -26,7 +26,7 @@ _AS_PLAIN = {"type": "operation", "id": "request_id", "datacontenttype": "conten
 _AS_BINARY = {"datacontenttype": "content-type"}  # the binding, 3.2.1
 _PLAIN = {name: _AS_PLAIN.get(name, name) for name in attribute.RULES}
 _BINARY = {name: _AS_BINARY.get(name, f"ce_{name}") for name in attribute.RULES}
-_ASSUMED = {"specversion": "1.0", "source": "plain", "type": SEND_EMAIL}
+_ASSUMED = {"specversion": "1.0", "source": "plain"}
 _PLAIN_HEADERS = frozenset(("tenant", "request_id", "operation", "content-type", "expirytime", "correlationid"))
 _MAGIC = b"\x00"
 _MAGIC_BYTES = 5  # Confluent's wire format: the magic byte and the id of a schema
@@ -74,21 +74,21 @@ class _Unwrapped(NamedTuple):
         return f"header {self.headers[name]}" if self.headers else f"/{name}"
 
 
-def unwrap(record: Record) -> Event | Refused:
+def unwrap(record: Record, kinds: Kinds = REQUESTS) -> Event | Refused:
     """The event in the record, whichever of the three ways it is wrapped. Never raises for one."""
     headers, flaws = _headers(record)
-    unwrapped = _unwrap(record, headers)
+    unwrapped = _unwrap(record, headers, kinds.assumed)
     if isinstance(unwrapped, _Flaw):
         return _refused(Subject(record.at, record.origin), (*flaws, unwrapped))
 
-    known, more = _known(unwrapped)
-    subject = _subject(record, headers, known)
+    known, more = _known(unwrapped, kinds)
+    subject = _subject(record, headers, known, kinds)
     if isinstance(unwrapped.data, _Flaw):
         more = (*more, unwrapped.data)
     if flaws or more:
         return _refused(subject, (*flaws, *more))
     expires = parse_timestamp(known["expirytime"]) if "expirytime" in known else None
-    return Event(subject, TYPES[known["type"]], known["id"], known["tenant"], unwrapped.data, expires)
+    return Event(subject, kinds.types[known["type"]], known["id"], known["tenant"], unwrapped.data, expires)
 
 
 def _headers(record: Record) -> tuple[Headers, tuple[_Flaw, ...]]:
@@ -114,7 +114,7 @@ def _nameable(header: str) -> str:
     return header if header in _PLAIN_HEADERS or header.removeprefix("ce_") in attribute.RULES else "ce_*"
 
 
-def _unwrap(record: Record, headers: Headers) -> _Unwrapped | _Flaw:
+def _unwrap(record: Record, headers: Headers, assumed: str) -> _Unwrapped | _Flaw:
     content_type = attribute.media_type(headers.get("content-type", ""))
     if content_type == "application/cloudevents+json":
         return _structured(record)
@@ -124,7 +124,7 @@ def _unwrap(record: Record, headers: Headers) -> _Unwrapped | _Flaw:
         return _Flaw("header content-type: of the event formats only application/cloudevents+json is read")
     if any(name.startswith("ce_") for name in headers):
         return _binary(record, headers)
-    return _plain(record, headers)
+    return _plain(record, headers, assumed)
 
 
 def _structured(record: Record) -> _Unwrapped | _Flaw:
@@ -156,14 +156,14 @@ def _binary(record: Record, headers: Headers) -> _Unwrapped:
     return _Unwrapped(attributes, _json(record.value), _BINARY)
 
 
-def _plain(record: Record, headers: Headers) -> _Unwrapped:
+def _plain(record: Record, headers: Headers, assumed: str) -> _Unwrapped:
     attributes = {name: headers[header] for name, header in _PLAIN.items() if header in headers}
     data = _json(record.value)
     if "tenant" not in headers and isinstance(data, dict) and "specversion" in data:
         data = _Flaw("header content-type: for a structured CloudEvent say application/cloudevents+json")
     if "id" not in attributes:
         attributes["id"] = str(record.origin)
-    return _Unwrapped({**_ASSUMED, **attributes}, data, _PLAIN)
+    return _Unwrapped({**_ASSUMED, "type": assumed, **attributes}, data, _PLAIN)
 
 
 def _json(value: bytes | None) -> object:
@@ -182,11 +182,11 @@ def _json(value: bytes | None) -> object:
         return _Flaw(f"value: not JSON, line {error.lineno}, column {error.colno}", "invalid-json")
 
 
-def _known(unwrapped: _Unwrapped) -> tuple[dict[str, str], tuple[_Flaw, ...]]:
+def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_Flaw, ...]]:
     """The attributes that keep their rule, as text, and the flaws of the others."""
     known: dict[str, str] = {}
     flaws: list[_Flaw] = []
-    for name, rule in attribute.RULES.items():
+    for name, rule in kinds.rules.items():
         value = unwrapped.attributes.get(name)
         if value is None and name in attribute.REQUIRED:
             flaws.append(_Flaw(f"{unwrapped.place(name)}: missing"))
@@ -199,14 +199,14 @@ def _known(unwrapped: _Unwrapped) -> tuple[dict[str, str], tuple[_Flaw, ...]]:
     return known, tuple(flaws)
 
 
-def _subject(record: Record, headers: Headers, known: Mapping[str, str]) -> Subject:
+def _subject(record: Record, headers: Headers, known: Mapping[str, str], kinds: Kinds) -> Subject:
     trace = known.get("traceparent") or headers.get("traceparent", "")
     return Subject(
         record.at,
         record.origin,
         tenant=known.get("tenant"),
         id=known.get("id"),
-        type=TYPES.get(known.get("type", "")),
+        type=kinds.types.get(known.get("type", "")),
         correlation_id=known.get("correlationid"),
         traceparent=trace if attribute.is_traceparent(trace) else None,
     )

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from consumer.core.parked_command import Verb
 from consumer.core.record import Coordinates
-from consumer.core.reply import Reply
+from consumer.core.reply import Answer, Reply
 
 Why: TypeAlias = Literal["not-parked", "in-flight", "window-full", "queued", "config-unavailable", "expired"]
 """Why a command changed nothing."""
@@ -17,10 +17,10 @@ Why: TypeAlias = Literal["not-parked", "in-flight", "window-full", "queued", "co
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A recipient that was refused for good, with the relay's own words."""
+    """A recipient that was refused for good, with the relay's own words, or that is blocked."""
 
     recipient: str
-    reply: Reply
+    reply: Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 
 from consumer.core.outcome import Subject
 from consumer.core.record import Coordinates
-from consumer.core.reply import Reply
+from consumer.core.reply import Answer, Reply
 
 
 class Reason(StrEnum):
@@ -37,7 +37,7 @@ class Progress:
     """What earlier attempts came to. Recipients are named by their index in the request."""
 
     attempts: int = 0
-    answers: tuple[tuple[int, Reply], ...] = ()  # final ones: accepted or refused for good
+    answers: tuple[tuple[int, Answer], ...] = ()  # final ones: accepted, refused for good, or blocked
     response: Reply | None = None  # to the body that was taken last
     sent_at: tuple[tuple[float, int], ...] = ()  # when a body was taken, for how many recipients
     last_reason: str = ""

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from typing_extensions import override
 
@@ -36,6 +37,25 @@ class Reply:
     @override
     def __str__(self) -> str:
         return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """In place of a reply: no relay was asked, for the tenant's suppression list has the recipient."""
+
+    @property
+    def positive(self) -> bool:
+        return False
+
+    @property
+    def transient(self) -> bool:
+        return False
+
+
+BLOCKED = Blocked()
+
+Answer: TypeAlias = Reply | Blocked
+"""What stands for good about one recipient."""
 
 
 class Meaning(StrEnum):

@@ -103,6 +103,7 @@ class Connection(Closed):
     scheme: Annotated[Scheme, BeforeValidator(_scheme)] = Scheme.SMTP
 
 
+Timestamp = Annotated[float, BeforeValidator(_seconds)]
 OneAttachment: TypeAlias = Annotated[Attachment, BeforeValidator(_described)]
 
 
@@ -125,7 +126,7 @@ class SendEmail(Closed):
     connection: Connection | None = None
     h_limit: Count | None = Field(default=None, alias="hLimit")
     on_unknown: Literal["report", "resend"] | None = Field(default=None, alias="onUnknown")
-    send_at: Annotated[float, BeforeValidator(_seconds)] | None = Field(default=None, alias="sendAt")
+    send_at: Timestamp | None = Field(default=None, alias="sendAt")
 
     @model_validator(mode="before")
     @classmethod

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from consumer.core.ending import Concluded
 from consumer.core.parking import Entry
 from consumer.core.record import Record
+from consumer.core.suppression_list import NOTHING_LEARNT, Gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,9 @@ class Tick:
     forwards: tuple[tuple[int, Record], ...] = ()
     granted: tuple[int, ...] = ()
     settled: tuple[int, ...] = ()
+    learnt: Gathered = NOTHING_LEARNT
 
     @property
     def size(self) -> int:
         """Records that it writes."""
-        return len(self.outcomes) + len(self.parked) + len(self.forwards)
+        return len(self.outcomes) + len(self.parked) + len(self.forwards) + self.learnt.size

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from consumer.core.parking import FRESH, Progress
 from consumer.core.record import Record
 from consumer.core.request import Request
+from consumer.core.suppression import Bounced
 from consumer.core.tenant import Tenant
 
 
@@ -18,6 +19,7 @@ class Work:
     tenant: Tenant | None = None
     resend: bool = False
     flying: bool = False
+    bounced: tuple[Bounced, ...] = ()
 
     @property
     def offset(self) -> int:

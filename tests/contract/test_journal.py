@@ -24,7 +24,7 @@ from consumer.core.metadata import Metadata, encode
 from consumer.core.outcome import Accepted, Invalid, Subject
 from consumer.core.parking import Entry, Progress, Reason
 from consumer.core.record import Coordinates, Headers, Record
-from consumer.core.reply import Reply
+from consumer.core.reply import BLOCKED, Reply
 from consumer.core.tick import Tick
 from consumer.ports import FencedError, Journal, UncertainError
 
@@ -82,7 +82,9 @@ def tick(number: int = 1, position: int = 4, *, unsettled: tuple[int, ...] = (),
 
 
 def entry(offset: int = 3) -> Entry:
-    progress = Progress(2, ((0, Reply(250, "", "2.1.5")),), Reply(250, ""), ((NOW(), 1),), "rcpt 450 4.2.1")
+    progress = Progress(
+        2, ((0, Reply(250, "", "2.1.5")), (1, BLOCKED)), Reply(250, ""), ((NOW(), 1),), "rcpt 450 4.2.1"
+    )
     return Entry(offset, ORIGIN, "acme", "r-1", DIGEST, NOW() + 60, NOW() + 3600, Reason.RETRY, progress)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.adapters.schemas import load
+from consumer.core import reply
 from consumer.core.encode import kind, outcome_event
 from consumer.core.outcome import (
     Accepted,
@@ -57,6 +58,11 @@ TIMED_OUT = "No relay took the mail in time; the last reason was: relay-down"
 TAKEN_BACK = "The request was cancelled before a relay took the mail."
 IN_DOUBT = "The relay may or may not have the mail, and nobody can find out."
 
+NOT_ASKED = {
+    "recipient": "NS-EU-1-A",
+    "type": "blocked",
+    "response": "not sent: the recipient is on the tenant's suppression list",
+}
 ENDINGS: list[tuple[str, Outcome, dict[str, Any]]] = [
     (
         "accepted",
@@ -70,6 +76,23 @@ ENDINGS: list[tuple[str, Outcome, dict[str, Any]]] = [
             "envelope": {"from": "me@acme.example", "to": ["ann@example.com", "bob@example.com"]},
             "response": "250 2.0.0 queued as 1",
             "messageId": "<m@acme.example>",
+            "sentAt": "2023-11-14T22:13:20.250Z",
+        },
+    ),
+    (
+        "accepted",
+        Accepted(
+            ("ann@example.com",), (Refusal("NS-EU-1-A", reply.BLOCKED),), "me@acme.example", "250 ok", "<m@a>", AT
+        ),
+        {
+            "status": 204,
+            "message": "The relay accepted the mail for 1 of 2 recipients.",
+            "accepted": ["ann@example.com"],
+            "rejected": ["NS-EU-1-A"],
+            "rejectedErrors": [NOT_ASKED],
+            "envelope": {"from": "me@acme.example", "to": ["ann@example.com"]},
+            "response": "250 ok",
+            "messageId": "<m@a>",
             "sentAt": "2023-11-14T22:13:20.250Z",
         },
     ),
@@ -112,6 +135,7 @@ ENDINGS: list[tuple[str, Outcome, dict[str, Any]]] = [
             "message": BLOCKED,
             "accepted": [],
             "rejected": ["NS-EU-1-A"],
+            "rejectedErrors": [NOT_ASKED],
         },
     ),
     (

@@ -116,6 +116,6 @@ def test_what_is_in_doubt_for_some_says_so_beside_those_who_got_it() -> None:
     progress = Progress(2, ((0, OK),), OK, ((NOW, 1), (NOW + 1, 1)), "in doubt")
     accepted = cancel(request(), tenant(), progress)
     assert isinstance(accepted, Accepted)
-    assert [one.reply.text for one in accepted.rejected] == [
-        "nobody knows whether it was accepted before the request was cancelled"
+    assert [str(one.reply) for one in accepted.rejected] == [
+        "450 nobody knows whether it was accepted before the request was cancelled"
     ]

@@ -12,9 +12,10 @@ REQUEST = load("send-email.v1")
 OUTCOME = load("send-email.outcome.v1")
 COMMAND = load("parked-command.v1")
 ANSWER = load("parked-command.outcome.v1")
+FEEDBACK = load("feedback.v1")
 TENANT = load("tenant.v1")
 
-ALL = [REQUEST, OUTCOME, COMMAND, ANSWER, TENANT]
+ALL = [REQUEST, OUTCOME, COMMAND, ANSWER, FEEDBACK, TENANT]
 
 
 def _nodes(schema: object) -> list[dict[str, Any]]:
@@ -42,7 +43,9 @@ def test_no_schema_uses_what_the_drafts_read_differently(schema: dict[str, Any])
         assert not isinstance(node.get("items"), list)
 
 
-@pytest.mark.parametrize("schema", [REQUEST, COMMAND, TENANT], ids=["request", "command", "tenant"])
+@pytest.mark.parametrize(
+    "schema", [REQUEST, COMMAND, FEEDBACK, TENANT], ids=["request", "command", "feedback", "tenant"]
+)
 def test_requests_and_tenants_are_closed_at_every_level(schema: dict[str, Any]) -> None:
     for node in _nodes(schema):
         if node.get("type") == "object" or "object" in node.get("type", []):
@@ -79,6 +82,7 @@ def test_the_types_have_the_rules_of_the_schema() -> None:
         wire.HEADER_NAME,
     )}  # fmt: skip
     assert definitions["attachment"]["pattern"] == wire.URL
+    assert FEEDBACK["definitions"] == {name: definitions[name] for name in ("recipient", "timestamp")}
     assert definitions["headerValue"]["pattern"] == wire.LINE
 
 

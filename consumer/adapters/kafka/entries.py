@@ -6,7 +6,7 @@ import orjson
 
 from consumer.core.parking import Entry, Progress, Reason
 from consumer.core.record import Coordinates
-from consumer.core.reply import Reply
+from consumer.core.reply import BLOCKED, Answer, Blocked, Reply
 
 VERSION = 1
 
@@ -24,7 +24,7 @@ def write_entry(entry: Entry) -> tuple[bytes, bytes]:
         "deadline": entry.deadline,
         "reason": entry.reason.value,
         "attempts": progress.attempts,
-        "answers": [[index, reply.code, reply.enhanced] for index, reply in progress.answers],
+        "answers": [_written(index, answer) for index, answer in progress.answers],
         "response": None if progress.response is None else [progress.response.code, progress.response.enhanced],
         "sent": progress.sent_at,
         "last": progress.last_reason,
@@ -46,12 +46,20 @@ def read_entry(key: bytes | None, value: bytes | None) -> Entry | int | None:
         return None
 
 
+def _written(index: int, answer: Answer) -> list[int | str | None]:
+    return [index, None, "blocked"] if isinstance(answer, Blocked) else [index, answer.code, answer.enhanced]
+
+
+def _read(code: int | None, enhanced: str | None) -> Answer:
+    return BLOCKED if code is None else Reply(code, "", enhanced)
+
+
 def _entry(offset: int, value: dict[str, Any]) -> Entry | None:
     if value["v"] != VERSION:
         return None
     progress = Progress(
         attempts=value["attempts"],
-        answers=tuple((index, Reply(code, "", enhanced)) for index, code, enhanced in value["answers"]),
+        answers=tuple((index, _read(code, enhanced)) for index, code, enhanced in value["answers"]),
         response=None if value["response"] is None else Reply(value["response"][0], "", value["response"][1]),
         sent_at=tuple((at, recipients) for at, recipients in value["sent"]),
         last_reason=value["last"],

@@ -1,0 +1,75 @@
+"""Feedback: what became of a mail after a relay had taken it, and what people decided about a recipient.
+
+It comes in the envelopes that requests come in. `schemas/feedback.v1.json` is the contract, this is the same
+contract as types. Errors name the place and the rule, never the content.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import StringConstraints, ValidationError, model_validator
+
+from consumer.core.attribute import Kinds, kinds
+from consumer.core.closed import Closed
+from consumer.core.envelope import Refused, unwrap
+from consumer.core.judge import Judge
+from consumer.core.outcome import Invalid, Subject
+from consumer.core.record import Record
+from consumer.core.send_email import Recipient, Timestamp
+
+FEEDBACK = "email.feedback.v1"
+KINDS: Kinds = kinds({FEEDBACK: FEEDBACK, "feedback": FEEDBACK}, assumed=FEEDBACK)
+
+
+class Told(Closed):
+    """The body: of whom, and what."""
+
+    kind: Literal["bounce", "complaint", "block", "unblock"]
+    recipient: Recipient | None = None
+    digest: Annotated[str, StringConstraints(pattern="^[0-9a-f]{8}:[0-9a-f]{32}$")] | None = None
+    code: Annotated[str, StringConstraints(pattern=r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}$")] | None = None
+    until: Timestamp | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Told":
+        if (self.recipient is None) == (self.digest is None):
+            raise ValueError
+        if (self.code is not None and self.kind != "bounce") or (self.until is not None and self.kind != "block"):
+            raise ValueError
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One event; `at` is when it came to Kafka, in seconds since the epoch."""
+
+    subject: Subject
+    tenant: str
+    id: str
+    told: Told
+    at: float
+
+
+class Ear:
+    """Judges feedback by its published schema, and reads it into types."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._judge = Judge(dict(schema))
+
+    def hear(self, record: Record) -> Feedback | Refused:
+        """What the record says, or what is wrong with it. Never raises for one."""
+        event = unwrap(record, KINDS)
+        if isinstance(event, Refused):
+            return event
+        errors = self._judge.errors(event.data)
+        if errors:
+            return Refused(event.subject, Invalid("invalid-request", errors))
+        try:
+            told = Told.model_validate(event.data)
+        except ValidationError:  # only if schema and model differ, and tests prove that they do not
+            return Refused(event.subject, Invalid("invalid-request", ("/: expected another form",)))
+        return Feedback(event.subject, event.tenant, event.id, told, record.timestamp)
+
+
+__all__ = ["FEEDBACK", "KINDS", "Ear", "Feedback", "Refused", "Told"]
