@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from consumer.core.address import is_token, parse_address, parse_recipient
 from consumer.core.compose import Letter, compose, date_header, message_id, needs_smtputf8
+from consumer.core.list_headers import faults
 from consumer.core.mail import Address, Mail
 from consumer.core.outcome import Invalid, Unresolvable
 from consumer.core.request import Request
@@ -13,7 +14,11 @@ from consumer.core.send_email import SendEmail
 from consumer.core.tenant import Relay, Scheme, Tenant
 
 _PORTS = {Scheme.SMTP: 587, Scheme.SMTPS: 465, Scheme.PLAIN: 25}
-
+_PRIORITIES = {  # X-Priority is what readers look at, Importance is the standard (RFC 2156, 5.3.6)
+    "high": (("X-Priority", "1 (Highest)"), ("Importance", "high")),
+    "normal": (),
+    "low": (("X-Priority", "5 (Lowest)"), ("Importance", "low")),
+}
 
 MOST_ERRORS = 10
 
@@ -63,6 +68,8 @@ def _letter(email: SendEmail, tenant: Tenant, sender: str) -> Letter | Invalid:
         for index, address in enumerate(addresses)
         if address is None
     )
+    headers = _PRIORITIES[email.priority] + email.headers
+    errors += tuple(faults(headers)) if headers else ()
     if errors:
         return Invalid("invalid-request", errors)
     wire = {field: tuple(filter(None, addresses)) for field, addresses in parsed.items()}
@@ -75,7 +82,7 @@ def _letter(email: SendEmail, tenant: Tenant, sender: str) -> Letter | Invalid:
         subject=email.subject,
         text=email.text,
         html=email.html,
-        headers=email.headers,
+        headers=headers,
     )
 
 

@@ -38,9 +38,12 @@ def clean(text: str) -> str:
 
 
 def header(name: str, value: str) -> str:
-    """A header field with free text (RFC 5322, 3.6.5), without its line end."""
+    """A header field with free text (RFC 5322, 3.6.5), without its line end.
+
+    In List-Unsubscribe "=?" is a piece of a URI (RFC 2369), and nothing that a reader decodes.
+    """
     value = clean(value)
-    if "=?" in value or not _PLAIN.fullmatch(value):
+    if ("=?" in value and name.lower() != "list-unsubscribe") or not _PLAIN.fullmatch(value):
         return f"{name}: {encoded_words(value, LINE - len(name) - 2)}"
     first, *others = value.split(" ")
     lines = [f"{name}: {first}"]

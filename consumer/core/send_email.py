@@ -123,6 +123,7 @@ class SendEmail(Closed):
     html: Body | None = None
     attachments: Annotated[tuple[OneAttachment, ...], Field(strict=False, max_length=50)] = ()
     headers: Annotated[tuple[tuple[HeaderName, HeaderValue], ...], BeforeValidator(_pairs), Field(max_length=50)] = ()
+    priority: Literal["high", "normal", "low"] = "normal"
     connection: Connection | None = None
     h_limit: Count | None = Field(default=None, alias="hLimit")
     on_unknown: Literal["report", "resend"] | None = Field(default=None, alias="onUnknown")

@@ -50,6 +50,11 @@ OWN_HEADERS = frozenset(
         "cc",
         "bcc",
         "apparently-to",
+        "original-recipient",
+        "x-original-to",
+        "envelope-to",
+        "x-envelope-to",
+        "x-envelope-from",
         "subject",
         "date",
         "message-id",
@@ -58,10 +63,16 @@ OWN_HEADERS = frozenset(
         "received-spf",
         "delivered-to",
         "errors-to",
+        "return-receipt-to",
         "mime-version",
         "auto-submitted",
         "authentication-results",
         "domainkey-signature",
+        "x-smtpapi",
+        "x-mc-bccaddress",
+        "x-msys-api",
     )
 )
-OWN_HEADER_PREFIXES = ("content-", "dkim-", "arc-", "resent-")
+"""What the mail, a relay or a receiver answers for; the last three tell a provider whom else to write to."""
+
+OWN_HEADER_PREFIXES = ("content-", "dkim-", "arc-", "resent-", "bimi-", "x-spam-", "x-ms-exchange-organization-")

@@ -167,6 +167,12 @@ def test_a_custom_header_is_carried() -> None:
     assert field(letter, "List-Unsubscribe") == "<https://shop.example/" + "u" * 100 + ">"
 
 
+def test_a_uri_to_unsubscribe_is_never_encoded() -> None:
+    uri = "<https://shop.example/u?a=?utf-8?q?b?=>"
+    assert field(replace(PLAIN, headers=(("list-unsubscribe", uri),)), "list-unsubscribe") == uri
+    assert field(replace(PLAIN, headers=(("X-Shop", uri),)), "X-Shop").startswith("=?utf-8?")
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -178,6 +184,11 @@ def test_a_custom_header_is_carried() -> None:
         "Content-Type",
         "Resent-To",
         "DKIM-Signature",
+        "Received",
+        "Return-Path",
+        "X-SMTPAPI",
+        "X-MS-Exchange-Organization-SCL",
+        "X-Spam-Status",
         "X Y",
         "X:",
         "",

@@ -1,27 +1,30 @@
 """Two parsers that know nothing of our serialiser, nor of each other, read back what went in.
 
 The one is the stdlib's; the other is mailparse (Rust, by PyPI fast-mail-parser), in its strict mode, where any
-repair it had to make is an error. `-m slow` runs the same claims on 100,000 letters.
+repair it had to make is an error. `-m slow` holds the same claims on 100,000 letters thrown by dice.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes, message_from_string
 from email.errors import NonASCIILocalPartDefect
 from email.header import decode_header, make_header
 from email.message import EmailMessage
-from email.policy import default
+from email.policy import EmailPolicy, default
 from email.utils import parseaddr
+from functools import lru_cache
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from fast_mail_parser import parse_email
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typing_extensions import override
 
 from consumer.core.compose import Letter, Part, compose, header_allowed, needs_smtputf8
 from consumer.core.mail import Address
+from tests import dice
 
 MESSAGE_ID = "<0123456789abcdef0123456789abcdef@shop.example>"
 DATE = "Sat, 21 Nov 2026 11:00:00 +0000"
@@ -80,7 +83,7 @@ shown = st.builds(
     Part, st.binary(max_size=60), st.just("image/png"), filenames, st.sampled_from(("logo", "a.b@c", "1"))
 )
 header_names = st.sampled_from(
-    ("X-Shop", "List-Unsubscribe", "X-" + "y" * 70, "Priority", "Bcc", "bcc", "To", "X:", "Content-Type")
+    ("X-Shop", "List-Id", "X-" + "y" * 70, "Priority", "Bcc", "bcc", "To", "X:", "Content-Type")
 )
 letters = st.builds(
     Letter,
@@ -107,7 +110,23 @@ utf8_letters = st.builds(
     html=bodies,
 )
 FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-MANY = settings(FEW, max_examples=100_000)
+MANY = 100_000
+
+
+class _Once(EmailPolicy):
+    """The default policy, but for headers parsed once: it parses them anew each time one is looked at."""
+
+    @override
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        return _parsed(name, value)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(name: str, value: str) -> Any:  # noqa: ANN401  of which kind, its name says
+    return default.header_fetch_parse(name, value)
+
+
+ONCE = _Once()
 
 
 @dataclass(frozen=True)
@@ -162,9 +181,12 @@ def expected(letter: Letter) -> Read:
 
 def by_stdlib(content: bytes) -> Read:
     """As the stdlib reads it. Raw UTF-8 in headers it only reads from a string."""
-    message = message_from_bytes(content, policy=default)
-    if not content.isascii():
-        message = message_from_string(content.decode(), policy=default)
+    read = (
+        message_from_bytes(content, policy=ONCE)
+        if content.isascii()
+        else message_from_string(content.decode(), policy=ONCE)
+    )
+    message = cast("EmailMessage", read)
     found = [part for part in message.walk() if not part.is_multipart()]
     assert not any(part.defects for part in message.walk())
     texts = [part for part in found if part.get_content_disposition() is None]
@@ -187,15 +209,17 @@ def custom_names(names: list[str]) -> list[str]:
 
 def stdlib_name(content: bytes) -> str:
     """By its older half: the newer one puts a space between two encoded words of a name (python/cpython#128110)."""
-    shown, _ = parseaddr(message_from_string(content.decode())["From"])
+    head, _, _ = content.partition(b"\r\n\r\n")
+    shown, _ = parseaddr(message_from_string(head.decode())["From"])
     return str(make_header(decode_header(shown)))
 
 
 def stdlib_addresses(message: EmailMessage, name: str) -> list[str]:
-    if name not in message:
+    field = message[name]
+    if field is None:
         return []
-    assert not [defect for defect in message[name].defects if not isinstance(defect, NonASCIILocalPartDefect)]
-    return [address.addr_spec for address in message[name].addresses]
+    assert not [defect for defect in field.defects if not isinstance(defect, NonASCIILocalPartDefect)]
+    return [address.addr_spec for address in field.addresses]
 
 
 def stdlib_text(parts: list[EmailMessage], kind: str) -> str | None:
@@ -233,10 +257,19 @@ def mailparse_text(found: list[str]) -> str | None:
     return found[0].replace("\r\n", "\n") if found else None
 
 
+def without_mark(read: Read) -> Read:
+    """As mailparse shows it: it takes a U+FEFF at the start of a text for a mark of the byte order."""
+    return replace(
+        read,
+        text=read.text and read.text.removeprefix("\ufeff"),
+        html=read.html and read.html.removeprefix("\ufeff"),
+    )
+
+
 def assert_reads_back(letter: Letter) -> None:
     content = compose(letter, message_id=MESSAGE_ID, date=DATE)
     assert by_stdlib(content) == expected(letter)
-    assert by_mailparse(content) == expected(letter)
+    assert by_mailparse(content) == without_mark(expected(letter))
 
 
 def assert_travels(letter: Letter) -> None:
@@ -267,9 +300,13 @@ def test_a_mail_is_7_bit_with_crlf_and_short_lines_only(letter: Letter) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
-@MANY
-@given(letters)
-def test_both_parsers_read_back_100_000_letters(letter: Letter) -> None:
-    assert_reads_back(letter)
-    assert_travels(letter)
+@pytest.mark.timeout(3600)
+def test_both_parsers_read_back_100_000_letters() -> None:
+    for number in range(MANY):
+        letter = dice.letter(number, NASTY)
+        try:
+            assert_reads_back(letter)
+            assert_travels(letter)
+        except Exception as failed:
+            failed.add_note(f"dice.letter({number}, NASTY)")
+            raise

@@ -119,6 +119,7 @@ fields = st.one_of(
     field(connection | anything, ["connection"]),
     field(like(1, 10.0, 10.5, 0, 10**9, 10**9 + 1, 1e300), ["hLimit"]),
     field(like("report", "resend", "RESEND"), ["onUnknown"]),
+    field(like("high", "normal", "low", "urgent"), ["priority"]),
     field(times, ["sendAt"]),
     field(anything, ["h_limit", "sender", "reply_to", "send_at", "subjct"]),
 )
