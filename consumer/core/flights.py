@@ -25,24 +25,28 @@ class _Tenant:
     ended: int = 0
     works: dict[int, Work] = field(default_factory=dict[int, Work])
 
-    def land(self, now: float) -> None:
-        passed = now - self.since
-        if passed >= MEASURED:
+    def land(self, now: float, patience: float) -> None:
+        passed, measured = now - self.since, patience * MEASURED
+        if passed >= measured:
             self.rate, self.since, self.ended = self.ended / passed, now, 0
         self.ended += 1
 
-    def slow(self, now: float) -> bool:
-        passed = now - self.since
-        if self.rate is None and passed < MEASURED:
+    def slow(self, now: float, patience: float) -> bool:
+        passed, measured = now - self.since, patience * MEASURED
+        if self.rate is None and passed < measured:
             return False
-        before = self.rate if self.rate is not None and passed < 2 * MEASURED else 0.0
-        return len(self.works) > SOON * max(before, self.ended / max(passed, MEASURED))
+        before = self.rate if self.rate is not None and passed < 2 * measured else 0.0
+        return len(self.works) > patience * SOON * max(before, self.ended / max(passed, measured))
 
 
 class Flights:
-    """All that is admitted in a partition and has not ended. `room` is how many more there is room for."""
+    """All that is admitted in a partition and has not ended. `room` is how many more there is room for.
+
+    `patience` is 1, and more while it is this process that is slow: nobody is to be parked for that.
+    """
 
     def __init__(self) -> None:
+        self.patience = 1.0
         self._tenants: dict[str, _Tenant] = {}
 
     def take_off(self, work: Work, tenant: str, now: float) -> None:
@@ -59,7 +63,7 @@ class Flights:
             return
         work.flying = False
         flights = self._tenants[tenant]
-        flights.land(now)
+        flights.land(now, self.patience)
         del flights.works[work.offset]
         if not flights.works:
             del self._tenants[tenant]
@@ -76,7 +80,13 @@ class Flights:
     def full(self, tenant: str, room: int, now: float) -> bool:
         """Whether it has its share, and is slow."""
         flights = self._tenants.get(tenant)
-        return flights is not None and len(flights.works) >= self.share(tenant, room) and flights.slow(now)
+        return (
+            flights is not None and len(flights.works) >= self.share(tenant, room) and flights.slow(now, self.patience)
+        )
+
+    def stuck(self, now: float) -> int:
+        """How many of them are of tenants that are slow."""
+        return sum(len(flights.works) for flights in self._tenants.values() if flights.slow(now, self.patience))
 
     def surplus(self, room: int, now: float, *, fixed: Container[int]) -> list[Work]:
         """The newest that slow tenants have beyond their share, of those that are not fixed."""

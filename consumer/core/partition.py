@@ -156,6 +156,11 @@ class Partition:
         """Requests of slow tenants to park so that others find room; none of them has leave to send."""
         return self._flights.surplus(self._room_for(spare), now, fixed=self.intents)
 
+    def stuck(self, now: float, patience: float) -> int:
+        """Requests for which no other has to wait: they have leave to send, or their tenants are slow (see `Flights`)."""
+        self._flights.patience = patience
+        return self._flights.stuck(now) + len(self.intents)
+
     def _room_for(self, spare: int) -> int:
         """How many requests there is room for in all, here and in the process."""
         return min(ROOM - len(self._unsettled), spare)

@@ -13,7 +13,7 @@ from itertools import groupby
 from consumer.core.parking import Reason
 from consumer.core.record import Record
 from consumer.stream.owned import LITTLE, Owned, World
-from consumer.stream.pace import Pace, Room
+from consumer.stream.pace import Appetite, Pace, Room
 
 __all__ = ["Pace", "Room", "Stream", "World"]
 
@@ -23,6 +23,7 @@ class Stream:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._appetite = Appetite(world.pace, world.room)
         self._owned: dict[int, Owned] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
@@ -53,10 +54,11 @@ class Stream:
     async def run(self) -> None:
         """Take and carry out requests until `stop`; then finish what is in flight, within the drain budget."""
         async with asyncio.TaskGroup() as self._group:
+            watching = self._group.create_task(self._world.room.watch())
             while not self._stopping.is_set():
                 await self._fetch()
             await self._drain(self._world.pace.drain_within)
-            for task in self._tasks.values():
+            for task in (watching, *self._tasks.values()):
                 task.cancel()
 
     def stop(self) -> None:
@@ -98,11 +100,10 @@ class Stream:
 
     async def _fetch(self) -> None:
         rooms = {number: owned.room for number, owned in self._owned.items() if owned.room >= LITTLE}
-        most = min([self._world.room.free, *rooms.values()])
+        most = min([self._wanted(), self._world.room.free, *rooms.values()])
         full = sum(owned.parked for owned in self._owned.values()) >= self._world.pace.parked
         if not rooms or not most or full:
-            self._changed.clear()
-            await self._changed.wait()
+            await self._change()
             return
         epochs = {number: self._owned[number].epoch for number in rooms}
         self._asked = self._world.clock.elapsed()
@@ -110,6 +111,17 @@ class Stream:
         self._asked = None
         for number, batch in groupby(records, key=lambda record: record.at.partition):
             self._take(number, epochs[number], list(batch))
+
+    def _wanted(self) -> int:
+        now = self._world.clock.now()
+        return self._appetite.wants(sum(owned.moving(now) for owned in self._owned.values()), now)
+
+    async def _change(self) -> None:
+        """Wait for a tick, which makes room; but who moved may have come to a halt since."""
+        self._changed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._world.pace.look_for_room):
+                await self._changed.wait()
 
     def _take(self, number: int, epoch: int, batch: list[Record]) -> None:
         owned = self._owned.get(number)

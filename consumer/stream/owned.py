@@ -186,6 +186,12 @@ class Owned:
     def room(self) -> int:
         return self.state.room if self.state is not None and self.open else 0
 
+    def moving(self, now: float) -> int:
+        """Requests that wait for leave to send, and will have it soon."""
+        if self.state is None or not self.open:
+            return 0
+        return max(0, len(self._works) - self.state.stuck(now, self._world.room.patience))
+
     def take(self, record: Record) -> None:
         """A new record."""
         if self.state is not None and (work := self.state.take(record)) is not None:
@@ -201,7 +207,6 @@ class Owned:
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._works[task]
         self._world.room.give_back()
-        self._changed()
 
     async def _carry(self, work: Work, state: Partition | None) -> None:
         ending = await self._world.delivery.handle(work, self)
@@ -300,7 +305,8 @@ class Owned:
                 return
             self._wanted.clear()
             self._got_on = clock.elapsed()
-        await asyncio.sleep(max(pace.gather, self._last_tick + pace.between_ticks - clock.elapsed()))
+        gather = pace.gather + self._world.room.pressure * (pace.gather_under_load - pace.gather)
+        await asyncio.sleep(max(gather, self._last_tick + pace.between_ticks - clock.elapsed()))
 
     async def _tick(self, state: Partition) -> None:
         started = self._last_tick = self._world.clock.elapsed()

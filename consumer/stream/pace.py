@@ -3,6 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
+PROMPT = 0.02
+"""Seconds by which the event loop may be late before anybody notices."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -14,7 +17,10 @@ class Pace:
     tidy_every: float = 60.0
     fetch_within: float = 0.1
     gather: float = 0.010  # from the first event to its tick
+    gather_under_load: float = 0.1  # the same while more waits in Kafka than can be sent at once
     between_ticks: float = 0.025
+    enough: int = 250  # requests that move, but wait for leave to send: with as many, or
+    enough_for: float = 0.5  # with those of so many seconds, nothing new is fetched
     offset_alone: float = 1.0
     grant_lifetime: float = 5.0  # shorter than the transaction timeout, and that than the session timeout
     heartbeat: float = 1.5
@@ -25,12 +31,28 @@ class Pace:
 
 
 class Room:
-    """How many requests a process has in flight, over all its partitions."""
+    """How many requests a process has in flight, over all its partitions.
+
+    `pressure`, from 0 to 1, tells how near they are to being enough for now; `patience`, from 1 up, how slow
+    this process is itself.
+    """
 
     def __init__(self, most: int) -> None:
+        self.pressure = 0.0
+        self.patience = 1.0
+        self.ended = 0
         self._most = most
         self._taken = 0
         self._freed = asyncio.Event()
+
+    async def watch(self, every: float = 0.1) -> None:
+        """Looks for ever by how much the event loop comes too late."""
+        loop, late = asyncio.get_running_loop(), 0.0
+        while True:
+            due = loop.time() + every
+            await asyncio.sleep(every)
+            late += (max(0.0, loop.time() - due) - late) / 4
+            self.patience = 1 + late / PROMPT
 
     @property
     def taken(self) -> int:
@@ -45,6 +67,7 @@ class Room:
 
     def give_back(self) -> None:
         self._taken -= 1
+        self.ended += 1
         self._freed.set()
 
     async def available(self) -> None:
@@ -52,3 +75,32 @@ class Room:
         while not self.free:
             self._freed.clear()
             await self._freed.wait()
+
+
+class Appetite:
+    """How many more are to be fetched while requests that move wait for their turn.
+
+    Who waits here costs little; who waits in Kafka costs nothing, and parking what will move soon costs most.
+    """
+
+    def __init__(self, pace: Pace, room: Room) -> None:
+        self._pace = pace
+        self._room = room
+        self._sated = False
+        self._since = 0.0
+        self._ended = 0
+        self._rate = 0.0
+
+    def wants(self, moving: int, now: float) -> int:
+        """How many, where so many move; once they are enough none, until half of them have gone."""
+        self._measure(now)
+        enough = max(self._pace.enough, round(self._rate * self._pace.enough_for))
+        self._room.pressure = min(1.0, moving / enough)
+        self._sated = moving >= (enough / 2 if self._sated else enough)
+        return 0 if self._sated else enough - moving
+
+    def _measure(self, now: float) -> None:
+        passed = now - self._since
+        if passed >= self._pace.enough_for:
+            self._rate = (self._room.ended - self._ended) / passed
+            self._since, self._ended = now, self._room.ended

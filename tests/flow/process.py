@@ -123,7 +123,13 @@ class Setup:
     tenants: tuple[Tenant, ...] = (tenant(),)
     pace: Pace = field(
         default_factory=lambda: Pace(
-            gather=0.0, between_ticks=0.0, heartbeat=0.01, pause_after_error=0.0, look_at_clock=0.01, look_for_room=0.01
+            gather=0.0,
+            gather_under_load=0.0,
+            between_ticks=0.0,
+            heartbeat=0.01,
+            pause_after_error=0.0,
+            look_at_clock=0.01,
+            look_for_room=0.01,
         )
     )
     keeping: Keeping = field(default_factory=Keeping)

@@ -49,3 +49,19 @@ def test_a_tenant_that_has_nothing_in_flight_is_forgotten() -> None:
     made.land(work, "a", 100.0)
     assert made.number("a") == 0
     assert not made.full("a", 0, 200.0)
+
+
+def test_who_is_slow_is_stuck_and_who_moves_is_not() -> None:
+    made, works = flights(a=10), [Work(record(offset=offset)) for offset in range(5)]
+    for work in works:
+        made.take_off(work, "b", 9.7)
+    for work in works[:2]:
+        made.land(work, "b", 9.8)
+    assert made.stuck(9.9) == 10
+
+
+def test_where_this_process_is_slow_itself_nobody_is_taken_for_slow() -> None:
+    made = flights(a=500)
+    made.patience = 10.0
+    assert not made.full("a", 0, 2.0)
+    assert made.full("a", 0, 3.0)
