@@ -47,15 +47,20 @@ broker: .venv/.installed ## a real Kafka in the foreground, until Ctrl-C
 
 .PHONY: test
 test: .venv/.installed ## every test but the slow ones, against a real Kafka
-	$(PYTEST) -m "not slow and not faults"
+	$(PYTEST) -m "not slow and not faults and not chart"
 
 .PHONY: test-all
 test-all: .venv/.installed ## every test but the fault runs
-	$(PYTEST) -m "not faults"
+	$(PYTEST) -m "not faults and not chart"
 
 .PHONY: coverage
 coverage: .venv/.installed ## make test, with the lines and branches it reached
-	$(PYTEST) -m "not slow and not faults" --cov --cov-report=term-missing
+	$(PYTEST) -m "not slow and not faults and not chart" --cov --cov-report=term-missing
+
+.PHONY: chart
+chart: .venv/.installed ## the Helm chart and the alerts, with helm and promtool, which it fetches into .cache
+	@$(BIN)/python -m devtools.tools
+	$(PYTEST) -m chart tests/chart
 
 .PHONY: faults
 faults: .venv/.installed ## kill, freeze and cut everything, for an hour or so

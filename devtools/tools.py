@@ -1,0 +1,118 @@
+"""Programs that the chart and the rules are tested with, put into .cache/tools once: helm, promtool, custom resources.
+
+    python -m devtools.tools        fetch what is missing, and say what cannot be had here
+
+helm is built by Go. promtool is taken out of Debian's package of Prometheus, without installing it. The types of custom
+resources are packages of npm. What is on PATH already is used as it is.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
+_CUSTOM_RESOURCES = ("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", "typescript@5.9")
+_FOLDER = Path(__file__).parents[1] / ".cache" / "tools"
+_BIN = _FOLDER / "bin"
+_WITHIN = 900
+
+
+class NoToolError(Exception):
+    """It is not here; the text says what would help."""
+
+
+def helm() -> Path:
+    """Helm 3, as it was found or built."""
+    return _present("helm")
+
+
+def promtool() -> Path:
+    """Prometheus' own judge of rules."""
+    return _present("promtool")
+
+
+def custom_resources() -> Path:
+    """The folder whose `node_modules` hold the types of custom resources and the compiler that checks them."""
+    if not (_FOLDER / "node_modules" / "typescript").exists():
+        raise NoToolError("the types of custom resources are not here: make chart")
+    return _FOLDER
+
+
+def _present(name: str) -> Path:
+    found = _BIN / name if (_BIN / name).exists() else shutil.which(name)
+    if not found:
+        raise NoToolError(f"{name} is not here: make chart")
+    return Path(found)
+
+
+def _build_helm() -> None:
+    if not shutil.which("go"):
+        raise NoToolError("helm: install Helm 3, or Go, which builds it")
+    _say("Building helm, which takes some minutes once ...")
+    _run(["go", "install", "-ldflags=-s -w", _HELM], environment={"GOBIN": str(_BIN)})
+
+
+def _take_promtool() -> None:
+    if not shutil.which("apt-get"):
+        raise NoToolError("promtool: install Prometheus")
+    _say("Taking promtool out of Debian's package of Prometheus ...")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            _run(["apt-get", "download", "-qq", "prometheus"], folder=folder)
+        except NoToolError:  # a fresh machine has no lists of packages
+            _run(["apt-get", "update", "-qq"])
+            _run(["apt-get", "download", "-qq", "prometheus"], folder=folder)
+        (package,) = Path(folder).glob("*.deb")
+        _run(["dpkg-deb", "--extract", package.name, "content"], folder=folder)
+        shutil.copy(Path(folder) / "content/usr/bin/promtool", _BIN / "promtool")
+
+
+def _install_custom_resources() -> None:
+    if not shutil.which("npm"):
+        raise NoToolError("the types of custom resources: install Node with npm")
+    _say("Fetching the types of custom resources ...")
+    told = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--loglevel=error"]
+    _run(["npm", "install", *told, "--prefix", str(_FOLDER), *_CUSTOM_RESOURCES])
+
+
+def _run(command: Sequence[str], *, folder: str | None = None, environment: Mapping[str, str] | None = None) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_WITHIN,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NoToolError(f"{command[0]} was not done within {_WITHIN} s") from None
+    if done.returncode:
+        raise NoToolError(f"{' '.join(command[:3])} failed: {done.stdout.strip()[-500:]}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Fetch what is missing. Tests of what cannot be had are skipped, and say so."""
+    _BIN.mkdir(parents=True, exist_ok=True)
+    for look, fetch in ((helm, _build_helm), (promtool, _take_promtool), (custom_resources, _install_custom_resources)):
+        try:
+            look()
+        except NoToolError:
+            try:
+                fetch()
+            except NoToolError as error:
+                _say(f"cannot be had here: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""Each alert, fired and not fired by promtool: what it takes, and what is not enough."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devtools.tools import NoToolError, promtool
+
+pytestmark = pytest.mark.chart
+
+RULES = Path(__file__).parents[2] / "monitoring/rules/consumer.yaml"
+EVERY = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+ALERTS = {rule["alert"]: rule["labels"]["severity"] for rule in EVERY if "alert" in rule}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What it is about, when somebody looks, and the series: each as promtool writes it, a value a minute."""
+
+    alert: str
+    what: str
+    at: str
+    series: tuple[tuple[str, str], ...]
+    fires: bool
+
+
+def series(name: str, values: str, instance: str = "a:8080", **labels: str) -> tuple[str, str]:
+    told = {"namespace": "mail", "job": "consumer", "instance": instance, **labels}
+    return f"{name}{{{', '.join(f'{key}={chr(34)}{value}{chr(34)}' for key, value in told.items())}}}", values
+
+
+def fires(alert: str, what: str, at: str, *given: tuple[str, str]) -> Scene:
+    return Scene(alert, what, at, given, fires=True)
+
+
+def quiet(alert: str, what: str, at: str, *given: tuple[str, str]) -> Scene:
+    return Scene(alert, what, at, given, fires=False)
+
+
+def timed(prompt: str, every: str, waited: str = "no") -> tuple[tuple[str, str], ...]:
+    """Outcomes within 10 s, and all."""
+    name = "consumer_request_to_outcome_seconds"
+    return (
+        series(f"{name}_bucket", prompt, waited=waited, le="10.0"),
+        series(f"{name}_bucket", every, waited=waited, le="+Inf"),
+        series(f"{name}_count", every, waited=waited),
+    )
+
+
+def outcomes(**kinds: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        series("consumer_outcomes_total", values, outcome=kind.replace("_", "-")) for kind, values in kinds.items()
+    )
+
+
+def slow(name: str, fast: str, every: str, boundary: str) -> tuple[tuple[str, str], ...]:
+    """A histogram with what is below the boundary, and all."""
+    return series(f"{name}_bucket", fast, le=boundary), series(f"{name}_bucket", every, le="+Inf")
+
+
+def parked(values: str, reason: str) -> tuple[str, str]:
+    return series("consumer_parked", values, reason=reason)
+
+
+BUILD = series("consumer_build_info", "1x3000", version="1", python="3")
+STALLED, LAG = "consumer_stalled_seconds", "consumer_lag_records"
+LOOP = "consumer_event_loop_lag_seconds"
+LATE, LATE_SLOWLY = "EmailConsumerOutcomesLate", "EmailConsumerOutcomesLateSlowly"
+STILL, STILL_OFTEN = "EmailConsumerStandsStill", "EmailConsumerStandsStillOften"
+
+SCENES = (
+    fires(LATE, "a fifth late for an hour", "70m", *timed("0+80x100", "0+100x100")),
+    quiet(LATE, "a twentieth late for an hour", "70m", *timed("0+95x100", "0+100x100")),
+    quiet(LATE, "late once, and well since", "70m", *timed("0+0x20 0+100x100", "0+100x120")),
+    quiet(LATE, "only what was parked is late", "70m", *timed("0+0x100", "0+100x100", waited="yes")),
+    fires(LATE_SLOWLY, "four in a hundred late for hours", "8h", *timed("0+96x500", "0+100x500")),
+    quiet(LATE_SLOWLY, "one in two hundred late", "8h", *timed("0+199x500", "0+200x500")),
+    fires(
+        STILL, "one of two partitions stands for three minutes", "35m", series(STALLED, "0x30 40 100 160 220 280 340")
+    ),
+    quiet(STILL, "twenty seconds are not yet standing still", "35m", series(STALLED, "20x60")),
+    fires(STILL_OFTEN, "a minute or two every two hours", "8h", series(STALLED, " ".join(["0x117", "40x1"] * 5))),
+    quiet(STILL_OFTEN, "a minute, and well since", "8h", series(STALLED, "0x60 40 0x500")),
+    fires("EmailConsumerAbsent", "gone since", "30m", series("consumer_build_info", "1x10")),
+    fires("EmailConsumerAbsent", "never there", "10m", series("up", "1x10")),
+    quiet("EmailConsumerAbsent", "one is there", "30m", BUILD),
+    quiet(
+        "EmailConsumerAbsent",
+        "one went and another came",
+        "30m",
+        BUILD,
+        series("consumer_build_info", "1x10", "b:8080"),
+    ),
+    fires("EmailConsumerNothingAssigned", "nobody has any", "10m", series("consumer_assigned_partitions", "0x10")),
+    quiet(
+        "EmailConsumerNothingAssigned",
+        "one has some, and one is to spare",
+        "10m",
+        series("consumer_assigned_partitions", "6x10"),
+        series("consumer_assigned_partitions", "0x10", "b:8080"),
+    ),
+    fires(
+        "EmailConsumerFallsBehind",
+        "20 minutes of work lie there",
+        "30m",
+        series(LAG, "72000x40", partition="0"),
+        series("consumer_requests_total", "0+3600x40", type="email.send-email.v1"),
+    ),
+    fires(
+        "EmailConsumerFallsBehind",
+        "nothing is taken at all",
+        "30m",
+        series(LAG, "0+100x40", partition="0"),
+        series("consumer_requests_total", "0x40", type="email.send-email.v1"),
+    ),
+    quiet(
+        "EmailConsumerFallsBehind",
+        "a minute of work lies there",
+        "30m",
+        series(LAG, "3600x40", partition="0"),
+        series("consumer_requests_total", "0+3600x40", type="email.send-email.v1"),
+    ),
+    quiet(
+        "EmailConsumerFallsBehind",
+        "nothing lies there and nothing comes",
+        "30m",
+        series(LAG, "0x40", partition="0"),
+        series("consumer_requests_total", "0x40", type="email.send-email.v1"),
+    ),
+    fires("EmailConsumerUnknownOutcomes", "two in a hundred", "40m", *outcomes(accepted="0+98x60", unknown="0+2x60")),
+    quiet("EmailConsumerUnknownOutcomes", "one in a thousand", "40m", *outcomes(accepted="0+999x60", unknown="0+1x60")),
+    quiet("EmailConsumerUnknownOutcomes", "three, once", "40m", *outcomes(accepted="0x60", unknown="0x20 3x40")),
+    fires("EmailConsumerRequestsExpire", "one did", "30m", *outcomes(expired="0x20 1x40")),
+    quiet("EmailConsumerRequestsExpire", "none did", "30m", *outcomes(expired="7x60", rejected="0+9x60")),
+    fires(
+        "EmailConsumerDependencyAway",
+        "the vault is",
+        "12m",
+        parked("3x20", "vault-unavailable"),
+    ),
+    quiet(
+        "EmailConsumerDependencyAway",
+        "a full window is none",
+        "12m",
+        parked("3x20", "window"),
+    ),
+    fires("EmailConsumerRetriesPileUp", "more and more", "65m", parked("0+10x90", "retry")),
+    quiet("EmailConsumerRetriesPileUp", "many, but fewer", "65m", parked("900-5x90", "retry")),
+    quiet("EmailConsumerRetriesPileUp", "a few more", "65m", parked("0+1x90", "retry")),
+    fires("EmailConsumerProducersBroken", "a third", "40m", *outcomes(accepted="0+2x60", invalid_event="0+1x60")),
+    quiet("EmailConsumerProducersBroken", "rejected is none", "40m", *outcomes(accepted="0+2x60", rejected="0+1x60")),
+    fires("EmailConsumerTenantsFileBroken", "it is", "7m", series("consumer_tenants_file_ok", "1 0x20")),
+    quiet("EmailConsumerTenantsFileBroken", "mended soon", "7m", series("consumer_tenants_file_ok", "1 0x2 1x20")),
+    fires("EmailConsumerConfigApiAway", "it is", "12m", series("consumer_config_api_ok", "1 0x20")),
+    quiet("EmailConsumerConfigApiAway", "it is there", "12m", series("consumer_config_api_ok", "1x20")),
+    fires(
+        "EmailConsumerTenantsVanished",
+        "from 40 to 3",
+        "68m",
+        series("consumer_tenants", "40x60 3x60"),
+        series("process_start_time_seconds", "0x120"),
+    ),
+    quiet(
+        "EmailConsumerTenantsVanished",
+        "a process that just started knows few",
+        "68m",
+        series("consumer_tenants", "40x60 3x60"),
+        series("process_start_time_seconds", "0x60 3600x60"),
+    ),
+    quiet(
+        "EmailConsumerTenantsVanished",
+        "a few less",
+        "68m",
+        series("consumer_tenants", "40x60 36x60"),
+        series("process_start_time_seconds", "0x120"),
+    ),
+    fires(
+        "EmailConsumerTakesOverAgainAndAgain",
+        "one a minute",
+        "40m",
+        series("consumer_takeovers_total", "0+1x60"),
+        series("consumer_assigned_partitions", "6x60"),
+    ),
+    quiet(
+        "EmailConsumerTakesOverAgainAndAgain",
+        "a rolling restart",
+        "40m",
+        series("consumer_takeovers_total", "0x30 0+6x2 12x60"),
+        series("consumer_assigned_partitions", "6x60"),
+    ),
+    fires(
+        "EmailConsumerRestarts", "three times", "25m", BUILD, series("process_start_time_seconds", "0x5 1x5 2x5 3x20")
+    ),
+    quiet("EmailConsumerRestarts", "once", "25m", BUILD, series("process_start_time_seconds", "0x5 1x40")),
+    quiet(
+        "EmailConsumerRestarts", "another's process", "25m", series("process_start_time_seconds", "0x5 1x5 2x5 3x20")
+    ),
+    fires(
+        "EmailConsumerLoopBlocked",
+        "by seconds",
+        "20m",
+        *slow(LOOP, "0x40", "0+9x40", "2.5"),
+    ),
+    quiet("EmailConsumerLoopBlocked", "by ms", "20m", *slow(LOOP, "0+9x40", "0+9x40", "0.01")),
+    fires(
+        "EmailConsumerTransactionsSlow", "by seconds", "20m", *slow("consumer_tick_seconds", "0x40", "0+9x40", "5.0")
+    ),
+    quiet("EmailConsumerTransactionsSlow", "by ms", "20m", *slow("consumer_tick_seconds", "0+9x40", "0+9x40", "0.025")),
+    fires(
+        "EmailConsumerFilesRunOut",
+        "nine of ten",
+        "10m",
+        BUILD,
+        series("process_open_fds", "900x20"),
+        series("process_max_fds", "1000x20"),
+    ),
+    quiet(
+        "EmailConsumerFilesRunOut",
+        "one of ten",
+        "10m",
+        BUILD,
+        series("process_open_fds", "100x20"),
+        series("process_max_fds", "1000x20"),
+    ),
+)
+
+
+@pytest.fixture
+def judge() -> Path:
+    try:
+        return promtool()
+    except NoToolError as error:
+        pytest.skip(str(error))
+
+
+def test_promtool_takes_the_rules(judge: Path) -> None:
+    done = subprocess.run([judge, "check", "rules", RULES], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"SUCCESS: {len(EVERY)} rules found" in done.stdout
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_fires_when_it_must_and_only_then(judge: Path, tmp_path: Path, alert: str) -> None:
+    scenes = [scene for scene in SCENES if scene.alert == alert]
+    assert {scene.fires for scene in scenes} == {True, False}
+    file = tmp_path / "test.yaml"
+    tests = [_tested(scene) for scene in scenes]
+    file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
+    done = subprocess.run([judge, "test", "rules", file], capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _tested(scene: Scene) -> dict[str, object]:
+    """The scene as promtool reads it. What it is about stands in the question, which promtool repeats where it fails."""
+    chosen = f'alertname="{scene.alert}", alertstate="firing", what!="{scene.what}"'
+    firing = f"count by (alertname, severity) (ALERTS{{{chosen}}})"
+    found = {"labels": f'{{alertname="{scene.alert}", severity="{ALERTS[scene.alert]}"}}', "value": 1}
+    return {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in scene.series],
+        "promql_expr_test": [{"expr": firing, "eval_time": scene.at, "exp_samples": [found] if scene.fires else []}],
+    }
