@@ -4,12 +4,14 @@ Each step returns what it found; if that ended the way, it is returned. Whoever 
 gets a type error on the next line. What is written down, counted and logged hangs on the ending.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from consumer.core.conclude import Chance, cancel, conclude, in_doubt
 from consumer.core.decode import Asked, Refused
+from consumer.core.dkim import sign
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Ordered, Skipped
 from consumer.core.letter import Posted, post
 from consumer.core.outcome import Invalid
@@ -81,6 +83,9 @@ class Delivery:
         posted = post(request, tenant, values, answered=answered, now=self.clock.now())
         if not isinstance(posted, Posted):
             return Concluded(request.subject, posted, request.digest, work.progress)
+        if tenant.dkim:
+            # Off the loop: a signature takes a millisecond, and lets go of the interpreter meanwhile.
+            posted = replace(posted, mail=await asyncio.to_thread(sign, posted.mail, tenant.dkim, self.clock.now()))
 
         attempt = await self.transport.send(posted.mail, posted.relay, _permit(desk, work))
         chance = Chance(self.clock.now(), self.chance(), self.ladder)

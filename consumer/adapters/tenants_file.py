@@ -3,7 +3,7 @@
 A new file counts once it has stood still from one look to the next: a file seen
 half-written can be good YAML with half of the tenants. A broken one leaves the old one
 in force. What is watched is what the name leads to, so that the symlinks of a
-Kubernetes ConfigMap are followed; the files of passwords are watched with it.
+Kubernetes ConfigMap are followed; the files of passwords and keys are watched with it.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import structlog
 import yaml
 from typing_extensions import override
 
+from consumer.core.dkim_fields import key_files
 from consumer.core.tenant import Tenant, UnknownTenant
 from consumer.core.tenants import Faults, Plain, parse_tenants
 from consumer.ports import Tenants
@@ -218,10 +219,10 @@ def _place(mark: Any) -> str:  # noqa: ANN401  the marks of yaml's two loaders h
 
 
 def _secret_files(document: object) -> tuple[str, ...]:
-    """The files that the document names for passwords, wherever it does so rightly."""
+    """The files that the document names for passwords and keys, wherever it does so rightly."""
     top = _mapping(document)
     entries = (top.get("default"), *_mapping(top.get("tenants")).values())
-    names = (_mapping(entry).get("smtp_pass_file") for entry in entries)
+    names = (name for entry in entries for name in (_mapping(entry).get("smtp_pass_file"), *key_files(entry)))
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from consumer.core.dkim import DkimKey
+
 
 class Scheme(StrEnum):
     """How the connection to a relay is secured."""
@@ -57,6 +59,7 @@ class Tenant:
     over_limit: Literal["defer", "reject"] = "defer"
     on_unknown: Literal["report", "resend"] = "report"
     max_age: float | None = None
+    dkim: tuple[DkimKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, cast
 
 from consumer.core import wire
 from consumer.core.address import is_token, parse_address
+from consumer.core.dkim_fields import read_dkim
 from consumer.core.durations import DURATION_RULE, bounded, parse_duration
 from consumer.core.tenant import Limit, Scheme
 
@@ -113,6 +114,11 @@ def _limit(item: object) -> Limit | Rule:
     return Limit(**cast("dict[str, Any]", read))
 
 
+def _dkim(value: object) -> object:
+    read = read_dkim(value)
+    return Rule(read) if isinstance(read, str) else read
+
+
 def _not_yet(_: object) -> Rule:
     return Rule("is not supported by this version: give smtp_user and smtp_pass")
 
@@ -132,6 +138,7 @@ FIELDS: Mapping[str, Read] = {
     "from_address": _address,
     "domain": _domain,
     "microsoft_auth": _not_yet,
+    "dkim": _dkim,
     "hLimit": _count,
     "limits": _limits,
     "over_limit": _one_of("defer", "reject"),

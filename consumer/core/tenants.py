@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeAlias, cast
 
+from consumer.core.address import parse_address
+from consumer.core.dkim_fields import keys
 from consumer.core.tenant import Relay, Scheme, Tenant
 from consumer.core.tenant_fields import FIELDS, Rule
 
@@ -38,7 +40,7 @@ class Faults:
 def parse_tenants(
     document: object, *, plain: Plain = False, secrets: Mapping[str, str] | None = None
 ) -> Mapping[str, Tenant] | Faults:
-    """The tenants by name. `secrets` has the contents of the files that `smtp_pass_file` names."""
+    """The tenants by name. `secrets` has the contents of the files that the document names for passwords and keys."""
     if not isinstance(document, dict):
         return Faults(("the document must be a mapping with `tenants`, and `default` if wanted",))
     top = cast("dict[object, object]", document)
@@ -93,12 +95,17 @@ class _Reader:
                     self._errors.append(f"{place}.{key} {value.text}")
                 else:
                     found[key] = value
-        return self._with_secret(place, found)
+        return self._with_keys(place, self._with_secret(place, found))
 
     def tenant(self, name: str, entry: object, default: Values) -> Tenant | None:
         place = f"tenants.{name}"
         before = len(self._errors)
-        merged = _merged(self.values(place, entry), default)
+        own = self.values(place, entry)
+        merged = _merged(own, default)
+        if "dkim" in own and not _covered(merged):
+            self._errors.append(
+                f"{place}.dkim domain must be that of the sender (from_address or domain), or one above it"
+            )
         if len(self._errors) > before or not self._whole:
             return None
         relay = self._relay(place, merged)
@@ -115,6 +122,17 @@ class _Reader:
             self._errors.append(f"{place}.smtp_pass_file must name a file that can be read and holds one line of text")
         else:
             found["smtp_pass"] = self._secrets[file]
+        return found
+
+    def _with_keys(self, place: str, found: dict[str, Any]) -> dict[str, Any]:
+        """With the keys in place of their text or the names of their files."""
+        if "dkim" in found:
+            read = keys(found["dkim"], self._secrets)
+            if isinstance(read, str):
+                self._errors.append(f"{place}.dkim {read}")
+                del found["dkim"]
+            else:
+                found["dkim"] = read
         return found
 
     def _relay(self, place: str, known: Values) -> Relay | None:
@@ -156,7 +174,19 @@ def _merged(own: Values, default: Values) -> Values:
         kept -= _OF_A_RELAY
     if own.keys() & _OF_A_LOGIN:
         kept -= _OF_A_LOGIN
-    return {key: default[key] for key in kept} | dict(own)
+    merged = {key: default[key] for key in kept} | dict(own)
+    if "dkim" not in own and not _covered(merged):
+        merged.pop(
+            "dkim", None
+        )  # the default's key, and a sender of his own: a signature by another domain says nothing
+    return merged
+
+
+def _covered(known: Values) -> bool:
+    """Whether each of the keys signs for the sender's domain."""
+    signing = known.get("dkim", ())
+    sender = parse_address(known.get("from_address") or f"x@{known.get('domain')}") if signing else None
+    return not signing or (sender is not None and all(key.covers(sender.rpartition("@")[2]) for key in signing))
 
 
 def _tenant(name: str, relay: Relay, known: Values) -> Tenant:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from consumer.__main__ import main
 from consumer.core.tenants import Faults, parse_tenants
@@ -64,6 +66,8 @@ def test_each_setting_that_is_named_exists() -> None:
 
 def test_the_tenants_file_that_is_shown_is_one() -> None:
     (text,) = [block for language, block in _FENCED.findall(README) if language == "yaml"]
-    tenants = parse_tenants(yaml.safe_load(text), secrets={"/run/secrets/smtp": "mysecret"})
+    key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    secrets = {"/run/secrets/smtp": "mysecret", "/run/secrets/dkim.pem": key}
+    tenants = parse_tenants(yaml.safe_load(text), secrets=secrets)
     assert not isinstance(tenants, Faults), tenants
-    assert sorted(tenants) == ["acme", "other"]
+    assert sorted(tenants) == ["acme", "other", "signed"]

@@ -2,6 +2,10 @@
 
 import asyncio
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from consumer.core.dkim import DkimKey
+from consumer.core.mail import Mail
 from consumer.core.outcome import Accepted, Duplicate, Invalid, RateLimited, Unknown
 from tests.builders import tenant
 from tests.flow.process import Seen, Setup, running
@@ -117,3 +121,15 @@ async def test_an_id_is_used_up_while_its_request_waits_to_be_sent_again_after_a
     assert isinstance(first.outcome, Duplicate)
     assert isinstance(outcomes[1].outcome, Accepted)
     assert len({body for body, _ in setup.outbox.bodies}) == 1
+
+
+async def test_a_tenants_mail_is_signed_and_a_mail_without_a_key_is_as_it_was() -> None:
+    key = DkimKey("acme.example", "s1", Ed25519PrivateKey.generate())
+    setup = Setup(tenants=(tenant(dkim=(key,)), tenant("other")))
+    taken: list[Mail] = []
+    setup.outbox.judge = taken.append
+    setup.request("r-1")
+    setup.request("r-2", name="other")
+    async with running(setup):
+        await setup.outcomes(2)
+    assert sorted(mail.content.partition(b":")[0] for mail in taken) == [b"DKIM-Signature", b"From"]
