@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import events, sink
 from benchmarks.plain import compose
+from devtools.child import ALLOWED_HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def _ours(place: Place) -> Start:
         "SMTP__CONNECTIONS_PER_RELAY": str(place.connections),
     }
     return Start(
-        [sys.executable, "-m", "consumer", "run"], {f"CONSUMER_{name}": text for name, text in environment.items()}
+        [sys.executable, "-m", "consumer", "run"],
+        {f"CONSUMER_{name}": text for name, text in environment.items()} | ALLOWED_HERE,
     )
 
 

@@ -27,7 +27,6 @@ from consumer.adapters.kafka.journal import KafkaJournal
 from consumer.adapters.kafka.source import KafkaSource, Membership
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.metrics.observer import Telemetry
-from consumer.adapters.smtp.dialer import mapped
 from consumer.adapters.smtp.transport import SmtpTransport
 from consumer.adapters.tenants_file import TenantsFile
 from consumer.adapters.vault_http import VaultHttp
@@ -39,7 +38,7 @@ from consumer.core.partition import Keeping
 from consumer.core.record import Headers
 from consumer.core.tenants import Faults
 from consumer.delivery import Delivery
-from consumer.outside import smtp_options, tenants_of, vault_of
+from consumer.outside import guard_of, smtp_options, tenants_of, vault_of
 from consumer.ports import BrokenError, UncertainError
 from consumer.settings import Kafka, Settings
 from consumer.stream import Pace, Room, Stream, World
@@ -109,7 +108,7 @@ class App:
             settings.topics.requests, settings.topics.outcomes, settings.topics.parked, settings.kafka.group_id
         )
         self._transport = SmtpTransport(
-            self._clock, smtp_options(settings.smtp), on_stage=metrics.stage, reach=mapped(settings.network.hosts)
+            self._clock, smtp_options(settings.smtp), on_stage=metrics.stage, reach=guard_of(settings.network).reach
         )
         self._vault = vault_of(settings.pii)
         self._source = KafkaSource(self._cluster, self._names, self._membership())

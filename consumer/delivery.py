@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from consumer.core.conclude import Chance, cancel, conclude, in_doubt
+from consumer.core.conclude import Chance, cancel, conclude, in_doubt, unsent
 from consumer.core.decode import Asked, Refused
 from consumer.core.dkim import sign
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Ordered, Skipped
@@ -82,7 +82,7 @@ class Delivery:
         answered = frozenset(index for index, _ in work.progress.answers)
         posted = post(request, tenant, values, answered=answered, now=self.clock.now())
         if not isinstance(posted, Posted):
-            return Concluded(request.subject, posted, request.digest, work.progress)
+            return unsent(request, tenant, work.progress, posted)
         if tenant.dkim:
             # Off the loop: a signature takes a millisecond, and lets go of the interpreter meanwhile.
             posted = replace(posted, mail=await asyncio.to_thread(sign, posted.mail, tenant.dkim, self.clock.now()))

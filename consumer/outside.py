@@ -1,15 +1,17 @@
 """What stands outside, made from the settings: relays, tenants, the PII vault."""
 
 from consumer.adapters.config_api import ConfigApi
+from consumer.adapters.guard import Guard
 from consumer.adapters.memory_contents import KnownValues
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.smtp.options import PoolLimits, SmtpOptions, Timeouts
 from consumer.adapters.tenants_file import TenantsFile, read
 from consumer.adapters.vault_file import VaultFile
 from consumer.adapters.vault_http import VaultHttp
+from consumer.core.network import Borders
 from consumer.core.tenants import Faults
 from consumer.ports import Clock
-from consumer.settings import Pii, Settings, Smtp
+from consumer.settings import NetworkGuard, Pii, Settings, Smtp
 
 
 def smtp_options(smtp: Smtp) -> SmtpOptions:
@@ -35,6 +37,11 @@ def smtp_options(smtp: Smtp) -> SmtpOptions:
     )
     ca_file = str(smtp.ca_file) if smtp.ca_file else None
     return SmtpOptions(timeouts, limits, smtp.allow_plaintext, smtp.hello, ca_file)
+
+
+def guard_of(network: NetworkGuard) -> Guard:
+    """The guard before relays, whoever names them: an address that is public, or that the operator allows."""
+    return Guard(Borders.of(network.allow), network.hosts)
 
 
 def tenants_of(settings: Settings, metrics: Metrics, clock: Clock) -> TenantsFile | ConfigApi | Faults:

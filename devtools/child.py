@@ -18,6 +18,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Self
 
+ALLOWED_HERE = {"CONSUMER_NETWORK__ALLOW": '["127.0.0.0/8", "::1/128"]'}
+"""What a consumer is told whose relays and files are on this machine: by itself it connects to public addresses only."""
+
 _TAIL = 30
 _alive: "weakref.WeakSet[Child]" = weakref.WeakSet()
 _starts: SimpleQueue[Callable[[], None]] = SimpleQueue()

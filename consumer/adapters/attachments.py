@@ -21,6 +21,7 @@ from yarl import URL
 
 from consumer.core.attachment import Fetched, File, Gone, Refusal, Refused, Wanted
 from consumer.core.filename import filename
+from consumer.core.network import NotAllowedError
 from consumer.core.tenant import Unavailable
 from consumer.ports import Clock
 
@@ -43,7 +44,7 @@ class Attachments(Protocol):
 
 
 Connect = Callable[[str], aiohttp.BaseConnector]
-"""Makes the connector for one request to a host. It ends with PermissionError where that may not be."""
+"""Makes the connector for one request to a host. It ends with NotAllowedError where that may not be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class WebAttachments:
         except aiohttp.InvalidURL:
             return _NOT_ALLOWED
         except aiohttp.ClientConnectorError as error:
-            return _NOT_ALLOWED if isinstance(error.os_error, PermissionError) else _UNAVAILABLE
+            return _NOT_ALLOWED if isinstance(error.os_error, NotAllowedError) else _UNAVAILABLE
         except (aiohttp.ClientError, OSError, UnicodeError):
             return _UNAVAILABLE
         except RuntimeError:  # what uvloop may raise for a lost race between two addresses of a host

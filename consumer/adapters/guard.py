@@ -11,14 +11,13 @@ The error says no more than "not allowed": what is behind it is not told to who 
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from errno import EACCES
 from typing import Any, TypeAlias
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 
-from consumer.core.network import Borders, plain_host
+from consumer.core.network import Borders, NotAllowedError, plain_host
 
 MOST_ADDRESSES = 4
 
@@ -27,11 +26,6 @@ Place: TypeAlias = tuple[socket.AddressFamily, str, int]
 
 Lookup: TypeAlias = Callable[[str, int], Awaitable[list[Place]]]
 """The addresses of a host. Raises socket.gaierror or UnicodeError where there are none."""
-
-
-def not_allowed() -> PermissionError:
-    """What every refusal of the guard looks like."""
-    return PermissionError(EACCES, "not allowed")
 
 
 async def lookup(host: str, port: int) -> list[Place]:
@@ -51,11 +45,11 @@ class Guard:
     async def reach(self, host: str, port: int, within: float) -> socket.socket:
         """Try the host's addresses in the resolver's order, each with an equal share of the time.
 
-        Raises PermissionError where none of them may be connected to, socket.gaierror or UnicodeError where
+        Raises NotAllowedError where none of them may be connected to, socket.gaierror or UnicodeError where
         there are none, another OSError where none answers.
         """
         async with asyncio.timeout(within):
-            found = await self._found(host, port)
+            found = await self.found(host, port)
         error: OSError = OSError("no address")
         for place in found:
             try:
@@ -76,18 +70,21 @@ class Guard:
         )
 
     async def allowed(self, host: str, port: int) -> list[Place]:
-        """The addresses of this host that may be connected to. Raises PermissionError if there is none of them."""
+        """The addresses of this host that may be connected to. Raises NotAllowedError if there is none of them."""
         found = await self._lookup(host, port)
         places = [place for place in found if self._borders.lets(host, place[1], place[2])]
         if found and not places:
-            raise not_allowed()
+            raise NotAllowedError
         return places[:MOST_ADDRESSES]
 
     def lets(self, host: str, address: str, port: int) -> bool:
         return self._borders.lets(host, address, port)
 
-    async def _found(self, host: str, port: int) -> list[Place]:
-        """Where an operator has named another place, that is his word, and it is not judged."""
+    async def found(self, host: str, port: int) -> list[Place]:
+        """Where `reach` would try to connect to, and like it if there is nowhere.
+
+        Where an operator has named another place, that is his word, and it is not judged.
+        """
         name = plain_host(host)
         place = self._places.get(f"{name}:{port}", self._places.get(name))
         if place is None:
@@ -110,7 +107,7 @@ class _Way(AbstractResolver):
     ) -> list[ResolveResult]:
         places = await self._guard.allowed(host, port) if plain_host(host) == plain_host(self._host) else []
         if not places:
-            raise not_allowed()
+            raise NotAllowedError
         self._judged.update((address, port) for _, address, port in places)
         return [_result(host, place) for place in places]
 
@@ -118,7 +115,7 @@ class _Way(AbstractResolver):
         """A socket for an address that was judged. One that was never resolved was a literal: it stands for itself."""
         family, kind, protocol, _, (address, port, *_) = info
         if (address, port) not in self._judged and not self._guard.lets(address, address, port):
-            raise not_allowed()
+            raise NotAllowedError
         return socket.socket(family, kind, protocol)
 
     @override

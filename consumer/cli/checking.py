@@ -4,14 +4,14 @@ import json
 import sys
 
 from consumer.adapters.kafka import topics
-from consumer.cli import wire
+from consumer.cli import reaching, wire
 from consumer.cli.exits import Exit
 from consumer.cli.start import faults, refuse
 from consumer.settings import Settings, Wrong, load, resolved
 
 
 async def check(*, online: bool, as_json: bool) -> Exit:
-    """Everything that can be known without connecting, and with `online` also what Kafka says."""
+    """Everything that can be known without connecting, and with `online` also what Kafka and the guard say."""
     settings = load()
     wrong = faults(settings)
     if isinstance(settings, Settings):
@@ -27,8 +27,9 @@ async def check(*, online: bool, as_json: bool) -> Exit:
 
 async def _problems(settings: Settings) -> bool:
     found, _ = await topics.examine(settings, wire.options(settings))
-    refuse(found)
-    return bool(found)
+    wrong = (*found, *await reaching.not_allowed(settings))
+    refuse(wrong)
+    return bool(wrong)
 
 
 def _show(settings: Settings, *, as_json: bool) -> None:

@@ -65,7 +65,7 @@ def run() -> None:
 @commands.command(epilog=EPILOG)
 def check(
     *,
-    online: Annotated[bool, typer.Option("--online", help="Also connect to Kafka and look at the topics.")] = False,
+    online: Annotated[bool, typer.Option("--online", help="Also look at the topics, and at where relays are.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Say everything that is wrong with settings and tenants at once; show the settings in force."""

@@ -7,11 +7,25 @@ from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, S
 from consumer.core.ending import Again, Concluded, Ending, Later
 from consumer.core.ladder import LADDER, next_attempt
 from consumer.core.letter import Posted, signed
-from consumer.core.outcome import Accepted, Cancelled, Expired, Outcome, Refusal, Rejected, Suppressed, Unknown
+from consumer.core.network import NOT_ALLOWED
+from consumer.core.outcome import (
+    Accepted,
+    Cancelled,
+    Expired,
+    Invalid,
+    Outcome,
+    Refusal,
+    Rejected,
+    Suppressed,
+    Unknown,
+    Unresolvable,
+)
 from consumer.core.parking import Progress, Reason
 from consumer.core.reply import Answer, Reply
 from consumer.core.request import Request
 from consumer.core.tenant import Tenant
+
+RELAY_NOT_ALLOWED = Unresolvable("connection-not-allowed", ("/connection/server: not allowed",))
 
 OUT_OF_TIME = Reply(450, "not accepted before the request expired", "4.4.7")  # RFC 3463, 3.5: delivery time expired
 TAKEN_BACK = Reply(450, "not accepted before the request was cancelled")
@@ -39,6 +53,8 @@ def conclude(
             return _answered(request, tenant, _after(progress, posted, attempt), chance)
         case NotSent():
             progress = replace(progress, attempts=progress.attempts + 1)
+            if attempt.reason == NOT_ALLOWED:
+                return _not_allowed(request, tenant, progress, chance)
             answer = _verdict(attempt)
             if answer is None:
                 return _retry(replace(progress, last_reason=_reason(attempt)), chance)
@@ -83,16 +99,37 @@ def left_out(request: Request, tenant: Tenant, progress: Progress) -> Concluded:
 
 def cancel(request: Request, tenant: Tenant | None, progress: Progress) -> Outcome | None:
     """The outcome of a request that is not wanted any more: what went out stays said, for which the tenant is needed."""
-    accepted = sum(reply.positive for _, reply in progress.answers)
-    in_doubt = sum(recipients for _, recipients in progress.sent_at) > accepted  # it was to be sent again
+    accepted, in_doubt = _went_out(progress)
     if accepted:
         return None if tenant is None else finish(request, tenant, progress, NOBODY_KNOWS if in_doubt else TAKEN_BACK)
     if in_doubt:
-        identity = signed(request, tenant)[1] if tenant else None
-        return Unknown(progress.last_reason, identity, progress.sent_at[-1][0])
+        return _unknown(request, tenant, progress)
     written = request.email.recipients
     refused = tuple(Refusal(written[index], reply) for index, reply in progress.answers)
     return Cancelled(progress.last_reason, progress.attempts, refused)
+
+
+def unsent(request: Request, tenant: Tenant, progress: Progress, outcome: Invalid | Unresolvable) -> Concluded:
+    """How a request ends that nothing more can be sent for: by that outcome, unless an earlier attempt sent something."""
+    accepted, in_doubt = _went_out(progress)
+    told: Outcome = outcome
+    if accepted:
+        rest = Reply(554, f"not accepted before it could not be sent any more: {outcome.type}")
+        told = finish(request, tenant, progress, NOBODY_KNOWS if in_doubt else rest)
+    elif in_doubt:
+        told = _unknown(request, tenant, progress)
+    return Concluded(request.subject, told, request.digest, progress)
+
+
+def _went_out(progress: Progress) -> tuple[bool, bool]:
+    """Whether a relay took it for somebody, and whether nobody knows for somebody else: it was to be sent again."""
+    accepted = sum(reply.positive for _, reply in progress.answers)
+    return accepted > 0, sum(recipients for _, recipients in progress.sent_at) > accepted
+
+
+def _unknown(request: Request, tenant: Tenant | None, progress: Progress) -> Unknown:
+    identity = signed(request, tenant)[1] if tenant else None
+    return Unknown(progress.last_reason, identity, progress.sent_at[-1][0])
 
 
 def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
@@ -151,9 +188,16 @@ def in_doubt(request: Request, tenant: Tenant | None, progress: Progress, at: fl
     return Concluded(request.subject, Unknown(progress.last_reason, identity, at), request.digest, progress)
 
 
-def _retry(progress: Progress, chance: Chance) -> Later:
+def _not_allowed(request: Request, tenant: Tenant, progress: Progress, chance: Chance) -> Ending:
+    """Who names a relay that we do not connect to is told so; of a tenant's own an operator may think better."""
+    if request.email.connection is not None:
+        return unsent(request, tenant, progress, RELAY_NOT_ALLOWED)
+    return _retry(replace(progress, last_reason=NOT_ALLOWED), chance, Reason.NOT_ALLOWED)
+
+
+def _retry(progress: Progress, chance: Chance, reason: Reason = Reason.RETRY) -> Later:
     due = next_attempt(chance.ladder, progress.attempts, now=chance.now, jitter=chance.jitter)
-    return Later(Reason.RETRY, due, progress)
+    return Later(reason, due, progress)
 
 
 def _code(stage: str, reply: Reply) -> str:

@@ -8,8 +8,20 @@ address that leads to an IPv4 one is judged by its own prefix. So the rule is tu
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from errno import EACCES
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
+
+NOT_ALLOWED = "not-allowed"
+"""The reason that is told where a connection was refused by us."""
+
+
+class NotAllowedError(PermissionError):
+    """We do not connect there. A type of its own: the system's EACCES means a rule of somebody else's, perhaps for now."""
+
+    def __init__(self) -> None:
+        super().__init__(EACCES, "not allowed")
+
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     VAULT = "vault-unavailable"
     ATTACHMENT = "attachment-host-unavailable"
     SHARE = "tenant-share"  # the tenant has its share of the room in flight
+    NOT_ALLOWED = "not-allowed"  # we do not connect to the tenant's relay: an operator may allow it
     RESEND = "resend"  # in doubt after a takeover, asked to be sent again
 
 

@@ -145,7 +145,8 @@ class Smtp(_Group):
 
 class NetworkGuard(_Group):
     allow: Networks = ()
-    """Networks or hosts that are let through though they are not public: a JSON list or comma list."""
+    """Networks or hosts that may be connected to though they are not public (relays of tenants and of requests):
+    a JSON list or comma list."""
     hosts: Places = Field(default={})
     """Where relays are really connected to: a JSON object of host[:port] to address[:port]. TLS keeps the name."""
 

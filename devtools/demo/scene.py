@@ -19,7 +19,7 @@ from typing import Self
 from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from devtools.child import Child
+from devtools.child import ALLOWED_HERE, Child
 from devtools.demo.asks import TENANTS
 from devtools.demo.relay import PASSWORD, SEED_2_HOST, USER
 
@@ -78,7 +78,7 @@ class Scene:
             "CONSUMER_TENANTS__FILE": str(self.folder / "tenants.yaml"),
             "CONSUMER_HTTP__PORT": "0",
             "CONSUMER_NETWORK__HOSTS": json.dumps({f"{SEED_2_HOST}:1234": f"127.0.0.1:{self.relay_port}"}),
-            "CONSUMER_NETWORK__ALLOW": "127.0.0.0/8",
+            **ALLOWED_HERE,
             "CONSUMER_LOG__FORMAT": "json",
         }
 

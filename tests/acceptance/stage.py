@@ -10,6 +10,7 @@ from typing import Any
 
 from consumer.core.record import Headers
 from devtools.certificates import Certificates
+from devtools.child import ALLOWED_HERE
 from devtools.relay import Relay
 from devtools.relay_script import Manner, Script
 from tests.acceptance import kafka_side
@@ -55,6 +56,7 @@ class Stage:
     def settings(self) -> dict[str, str]:
         return {
             **PACE,
+            **ALLOWED_HERE,
             "CONSUMER_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "CONSUMER_KAFKA__GROUP_ID": self.names.group,
             "CONSUMER_TOPICS__REQUESTS": self.names.requests,

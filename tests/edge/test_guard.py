@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from consumer.adapters.guard import Guard, Place
-from consumer.core.network import Borders
+from consumer.core.network import Borders, NotAllowedError
 
 CLOSED = Borders()
 HERE = Borders.of([ip_network("127.0.0.1/32")])
@@ -93,22 +93,22 @@ NOTATIONS = [
 @pytest.mark.parametrize("host", NOTATIONS)
 async def test_no_notation_of_this_machine_gets_through(site: Site, host: str) -> None:
     guard = Guard(CLOSED)
-    assert await reached(guard, host, site.port) == "PermissionError"
-    assert await got(guard, host, site.port) in ("PermissionError", "invalid")
+    assert await reached(guard, host, site.port) == "NotAllowedError"
+    assert await got(guard, host, site.port) in ("NotAllowedError", "invalid")
     assert site.hosts == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "files.example", "files.example."])
 async def test_no_name_that_leads_to_this_machine_gets_through(site: Site, host: str) -> None:
     guard = Guard(CLOSED, lookup=Names(["127.0.0.1", "::1"]))
-    assert await reached(guard, host, site.port) == "PermissionError"
-    assert await got(guard, host, site.port) == "PermissionError"
+    assert await reached(guard, host, site.port) == "NotAllowedError"
+    assert await got(guard, host, site.port) == "NotAllowedError"
     assert site.hosts == []
 
 
 async def test_the_error_says_no_more_than_that_it_is_not_allowed() -> None:
     guard = Guard(CLOSED, lookup=Names(["10.11.12.13"]))
-    with pytest.raises(PermissionError) as raised:
+    with pytest.raises(NotAllowedError) as raised:
         await guard.reach("c4n4ry.example", 25, 1.0)
     assert str(raised.value) == "[Errno 13] not allowed"
 
@@ -138,8 +138,8 @@ async def test_an_allowed_host_may_be_anywhere_but_lends_its_place_to_nobody(sit
     guard = Guard(Borders.of(["files.internal"]), lookup=Names(["127.0.0.1"]))
     assert await got(guard, "files.internal", site.port) == "secret"
     assert await reached(guard, "Files.Internal.", site.port) == "127.0.0.1"
-    assert await got(guard, "other.example", site.port) == "PermissionError"
-    assert await got(guard, "127.0.0.1", site.port) == "PermissionError"
+    assert await got(guard, "other.example", site.port) == "NotAllowedError"
+    assert await got(guard, "127.0.0.1", site.port) == "NotAllowedError"
 
 
 async def test_a_connector_made_for_one_host_serves_no_other(site: Site) -> None:
@@ -153,7 +153,7 @@ async def test_a_connector_made_for_one_host_serves_no_other(site: Site) -> None
 
 async def test_a_port_that_is_not_for_the_web_is_closed_to_public_addresses() -> None:
     guard = Guard(Borders(ports=frozenset((443,))), lookup=Names(["8.8.8.8"]))
-    assert await reached(guard, "host.example", 25) == "PermissionError"
+    assert await reached(guard, "host.example", 25) == "NotAllowedError"
     assert await guard.allowed("host.example", 443) == [(socket.AF_INET, "8.8.8.8", 443)]
 
 

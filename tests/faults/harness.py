@@ -13,6 +13,7 @@ from random import Random
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from devtools.child import ALLOWED_HERE
 from tests.faults.figures import PARTITIONS, SESSION
 from tests.faults.judge import Limit, Verdict, judge
 from tests.faults.kafka_side import Outcomes, Producer, Request, committed, parked, producing, reading
@@ -146,6 +147,7 @@ class Scene:
         name = f"member-{index}"
         environment = {
             **PACE,
+            **ALLOWED_HERE,
             "CONSUMER_KAFKA__BOOTSTRAP_SERVERS": self.plan.consumer_bootstrap or self.plan.bootstrap,
             "CONSUMER_KAFKA__GROUP_ID": self.group,
             "CONSUMER_TOPICS__REQUESTS": self.topic,

@@ -48,7 +48,7 @@ def test_whatever_it_waits_for_a_cancelled_request_is_taken_out(reason: Reason) 
 
 @pytest.mark.parametrize(
     "reason",
-    [Reason.RETRY, Reason.SEND_AT, Reason.CONFIG, Reason.VAULT, Reason.ATTACHMENT],
+    [Reason.RETRY, Reason.SEND_AT, Reason.CONFIG, Reason.VAULT, Reason.ATTACHMENT, Reason.NOT_ALLOWED],
     ids=lambda reason: reason.value,
 )
 def test_a_promoted_request_is_due_now_and_that_is_written_down(reason: Reason) -> None:
@@ -117,5 +117,5 @@ def test_what_is_in_doubt_for_some_says_so_beside_those_who_got_it() -> None:
     accepted = cancel(request(), tenant(), progress)
     assert isinstance(accepted, Accepted)
     assert [str(one.reply) for one in accepted.rejected] == [
-        "450 nobody knows whether it was accepted before the request was cancelled"
+        "450 nobody knows whether it was accepted before the request ended"
     ]

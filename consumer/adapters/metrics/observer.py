@@ -5,11 +5,14 @@ import structlog
 from consumer.adapters.metrics.registry import Metrics
 from consumer.adapters.metrics.table import kind_of
 from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Ordered, Skipped
-from consumer.core.parking import QUEUED
+from consumer.core.parking import QUEUED, Reason
 from consumer.core.record import Coordinates
 from consumer.core.tick import Tick
 
 _log = structlog.stdlib.get_logger("consumer.requests")
+
+# A queue that moves up parks and goes on all the time; what went wrong is for people to see.
+_LEVELS = {Reason.NOT_ALLOWED: "warning"} | dict.fromkeys(QUEUED, "debug")
 
 
 def _why(later: Later) -> dict[str, float | str]:
@@ -29,8 +32,7 @@ class Telemetry:
             case Concluded():
                 self._concluded(ending, seconds, waited=waited)
             case Later(reason):
-                # A queue that moves up parks and goes on all the time; what went wrong is for people to see.
-                tell = _log.debug if reason in QUEUED else _log.info
+                tell = getattr(_log, _LEVELS.get(reason, "info"))
                 tell("parked", reason=reason.value, partition=at.partition, offset=at.offset, **_why(ending))
             case Forwarded(home):
                 _log.debug("forwarded", partition=at.partition, offset=at.offset, home=home)

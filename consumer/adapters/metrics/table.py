@@ -257,7 +257,8 @@ PARKED = Metric(
     Form.GAUGE,
     "requests",
     "Requests that wait in partitions of ours, by why.",
-    "`window`: the tenant's limit. `retry`: its relay. `*-unavailable`: that dependency is down.",
+    "`window`: the tenant's limit. `retry`: its relay. `*-unavailable`: that dependency is down."
+    " `not-allowed`: a tenant's relay is at no public address; see CONSUMER_NETWORK__ALLOW and `consumer check --online`.",
     label="reason",
     values=tuple(Reason),
 )

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,6 +20,7 @@ from consumer.adapters.smtp.options import SmtpOptions
 from consumer.adapters.smtp.reasons import EndedError, Reason, refused
 from consumer.adapters.smtp.tls import Contexts
 from consumer.core.attempt import NotSent, Stage
+from consumer.core.network import NotAllowedError
 from consumer.core.reply import Reply
 from consumer.core.tenant import Relay, Scheme
 from consumer.ports import Clock
@@ -30,7 +31,10 @@ OnStage = Callable[[Stage, float], None]
 """Told of each stage and the seconds it took."""
 
 Reach = Callable[[str, int, float], Awaitable[socket.socket]]
-"""Connects to a host and port within so many seconds. OSError where nothing answers, socket.gaierror without an address."""
+"""Connects to a host and port within so many seconds.
+
+Raises NotAllowedError where that may not be, socket.gaierror without an address, another OSError where nothing answers.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +211,7 @@ def _ended(error: Exception, stage: Stage, foreign: Stage) -> EndedError:
 
 _REASONS: tuple[tuple[type[Exception], Reason], ...] = (
     # the first row that fits is taken
+    (NotAllowedError, Reason.NOT_ALLOWED),
     (TimeoutError, Reason.TIMEOUT),
     (ssl.SSLCertVerificationError, Reason.CERTIFICATE),
     (ssl.SSLError, Reason.TLS_FAILED),
@@ -255,15 +260,3 @@ async def reach(host: str, port: int, within: float) -> socket.socket:
         else:
             return sock
     raise error
-
-
-def mapped(places: Mapping[str, str]) -> Reach:
-    """Connects elsewhere than the name says, for the hosts (or host:port) that are named here."""
-
-    async def reach_mapped(host: str, port: int, within: float) -> socket.socket:
-        name = host.lower().rstrip(".")
-        place = places.get(f"{name}:{port}", places.get(name, host))
-        address, _, other = place.partition(":") if place.count(":") == 1 else (place, "", "")
-        return await reach(address, int(other or port), within)
-
-    return reach_mapped

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from consumer.core import network
 from consumer.core.attempt import NotSent, Stage
 from consumer.core.reply import Reply
 
@@ -14,6 +15,7 @@ class Reason(StrEnum):
     CONNECTION_LOST = "connection-lost"
     DNS = "dns"  # no address for this name
     UNREACHABLE = "unreachable"  # no address took a connection
+    NOT_ALLOWED = network.NOT_ALLOWED  # none of its addresses may be connected to
     MALFORMED_REPLY = "malformed-reply"
     REPLY_TOO_LONG = "reply-too-long"
     UNEXPECTED_REPLY = "unexpected-reply"  # of a class that this command cannot have
