@@ -29,7 +29,7 @@ RELAY_NOT_ALLOWED = Unresolvable("connection-not-allowed", ("/connection/server:
 
 OUT_OF_TIME = Reply(450, "not accepted before the request expired", "4.4.7")  # RFC 3463, 3.5: delivery time expired
 TAKEN_BACK = Reply(450, "not accepted before the request was cancelled")
-NOBODY_KNOWS = Reply(450, "nobody knows whether it was accepted before the request was cancelled")
+NOBODY_KNOWS = Reply(450, "nobody knows whether it was accepted before the request ended")
 
 _VERDICTS = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY})
 """Where a permanent reply is about this mail; before that it is about us or the relay, and somebody can mend it."""
