@@ -234,7 +234,7 @@ class App:
             self._journal,
             delivery,
             self._clock,
-            Telemetry(self._metrics),
+            Telemetry(self._metrics, logs.concluded),
             lambda tenant: (murmur2(tenant.encode()) & 0x7FFFFFFF) % partitions,
             self._room,
             pace,
@@ -259,7 +259,10 @@ async def _run(settings: Settings) -> int:
         return EX_CONFIG
     app = App(settings, tenants, metrics, partitions)
     _on_signals(app.stop)
-    await app.serve()
+    try:
+        await app.serve()
+    finally:
+        logs.flush()
     _log.info("stopped")
     return EX_OK
 

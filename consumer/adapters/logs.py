@@ -81,6 +81,8 @@ _LONGEST = 500
 _MOST_ITEMS = 20
 _MOST_FRAMES = 12
 _QUIET = 10.0
+_GATHERED = 0.05
+_REQUESTS = "consumer.requests"
 _MOST_REMEMBERED = 500
 
 
@@ -88,6 +90,7 @@ def configure(level: Level = "info", form: Format = "auto", *, stream: TextIO | 
     """Sets logging up for the process: JSON, or lines for people where that is wanted or a terminal listens."""
     out: TextIO = stream or sys.stderr
     people = form == "console" or (form == "auto" and out.isatty())
+    _mails.stream = None if people or level not in ("debug", "info") else out
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -113,6 +116,52 @@ class _Named(structlog.WriteLogger):
     def __init__(self, stream: TextIO, name: str = "") -> None:
         super().__init__(stream)
         self.name = name
+
+
+class _Mails:
+    """The line of each mail: made by hand, for the frame costs more than the mail, and written with others."""
+
+    def __init__(self) -> None:
+        self.stream: TextIO | None = None
+        self._lines: list[str] = []
+        self._second = 0
+        self._stamp = ""
+
+    def add(self, line: str) -> None:
+        now = time.time()
+        if int(now) != self._second:
+            self._second = int(now)
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self._second))
+        self._lines.append(f'{{{line},"timestamp":"{self._stamp}.{int(now % 1 * 1e6):06d}Z"}}\n')
+        if len(self._lines) == 1:
+            asyncio.get_running_loop().call_later(_GATHERED, self.write)
+
+    def write(self) -> None:
+        """All that was gathered, in one go."""
+        lines, self._lines = self._lines, []
+        if lines and self.stream is not None:
+            self.stream.write("".join(lines))
+            self.stream.flush()
+
+
+_mails = _Mails()
+
+
+def concluded(outcome: str, partition: int, offset: int, seconds: float) -> None:
+    """A request has its outcome, one of a closed set. Called within the event loop."""
+    if _mails.stream is None:
+        log = structlog.stdlib.get_logger(_REQUESTS)
+        log.info("concluded", outcome=outcome, partition=partition, offset=offset, seconds=round(seconds, 3))
+        return
+    _mails.add(
+        f'"event":"concluded","outcome":"{outcome}","partition":{partition},"offset":{offset},"seconds":{seconds:.3f},'
+        f'"level":"info","logger":"{_REQUESTS}"'
+    )
+
+
+def flush() -> None:
+    """Write at once what was gathered."""
+    _mails.write()
 
 
 EVERYDAY = (

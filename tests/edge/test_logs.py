@@ -45,6 +45,40 @@ def test_off_a_terminal_a_line_is_json(lines: io.StringIO) -> None:
     }
 
 
+async def test_the_line_of_a_mail_is_like_any_other(lines: io.StringIO) -> None:
+    logs.concluded("accepted", 3, 14, 0.0412)
+    logs.concluded("rejected", 3, 15, 2.0)
+    logs.flush()
+    accepted, rejected = said(lines)
+    assert accepted.pop("timestamp").endswith("Z")
+    assert accepted == {
+        "event": "concluded",
+        "level": "info",
+        "logger": "consumer.requests",
+        "outcome": "accepted",
+        "partition": 3,
+        "offset": 14,
+        "seconds": 0.041,
+    }
+    assert rejected["outcome"] == "rejected"
+
+
+async def test_the_line_of_a_mail_is_for_people_where_they_look(lines: io.StringIO) -> None:
+    stream = io.StringIO()
+    logs.configure("info", "console", stream=stream)
+    logs.concluded("accepted", 3, 14, 0.0412)
+    logs.flush()
+    assert "accepted" in stream.getvalue()
+    assert lines.getvalue() == ""
+
+
+async def test_the_line_of_a_mail_is_left_out_from_warning_on(lines: io.StringIO) -> None:
+    logs.configure("warning", "json", stream=lines)
+    logs.concluded("accepted", 3, 14, 0.0412)
+    logs.flush()
+    assert said(lines) == []
+
+
 def test_on_a_terminal_a_line_is_for_people(lines: io.StringIO) -> None:
     stream = io.StringIO()
     logs.configure("info", "console", stream=stream)

@@ -1,5 +1,7 @@
 """Where telemetry hangs: every ending and every tick passes here once, as values."""
 
+from collections.abc import Callable
+
 import structlog
 
 from consumer.adapters.metrics.registry import Metrics
@@ -8,6 +10,9 @@ from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Ord
 from consumer.core.parking import QUEUED, Reason
 from consumer.core.record import Coordinates
 from consumer.core.tick import Tick
+
+Tell = Callable[[str, int, int, float], None]
+"""Outcome, partition, offset, seconds."""
 
 _log = structlog.stdlib.get_logger("consumer.requests")
 
@@ -23,8 +28,10 @@ def _why(later: Later) -> dict[str, float | str]:
 class Telemetry:
     """The port `Observer`: metrics, and one log line for each ending, with coordinates and without anybody's data."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, tell: Tell) -> None:
+        """`tell` writes the line of a request that has its outcome."""
         self._metrics = metrics
+        self._tell = tell
 
     def ended(self, at: Coordinates, ending: Ending, seconds: float, *, waited: bool) -> None:
         """The request there ended, so many seconds after it came to Kafka, or waits."""
@@ -56,10 +63,4 @@ class Telemetry:
         subject = concluded.subject
         self._metrics.requested(subject.type)
         self._metrics.concluded(concluded.outcome, seconds, waited=waited)
-        _log.info(
-            "concluded",
-            outcome=kind_of(concluded.outcome),
-            partition=subject.at.partition,
-            offset=subject.at.offset,
-            seconds=round(seconds, 3),
-        )
+        self._tell(kind_of(concluded.outcome), subject.at.partition, subject.at.offset, seconds)

@@ -1,22 +1,18 @@
-"""Counting. Everything lies in a registry of its own, so that there can be several in one process.
-
-Children of labels are looked up once: a call costs what prometheus-client's own counting costs.
-"""
+"""Counting. Everything lies in a registry of its own, so that there can be several in one process."""
 
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from consumer.adapters.metrics import table
 from consumer.adapters.metrics.table import Metric, kind_of
+from consumer.adapters.metrics.tally import Count, Counts, Spread, Spreads
 from consumer.core.attempt import Stage
 from consumer.core.outcome import Outcome
 from consumer.core.parking import Reason
-
-disable_created_metrics()  # a second series for each counter and histogram, that nobody asks for
 
 
 class Metrics:
@@ -114,26 +110,28 @@ class Metrics:
     def taken_over(self) -> None:
         self._takeovers.inc()
 
-    def _counter(self, metric: Metric) -> Counter:
-        return Counter(metric.name, metric.meaning, _labels(metric), registry=self.registry)
+    def _counter(self, metric: Metric) -> Count:
+        return self._counters(metric)[""]
 
     def _gauge(self, metric: Metric) -> Gauge:
         return Gauge(metric.name, metric.meaning, _labels(metric), registry=self.registry)
 
-    def _histogram(self, metric: Metric) -> Histogram:
-        return Histogram(metric.name, metric.meaning, _labels(metric), buckets=metric.buckets, registry=self.registry)
+    def _histogram(self, metric: Metric) -> Spread:
+        return self._histograms(metric)[""]
 
-    def _counters(self, metric: Metric) -> Mapping[str, Counter]:
-        parent = self._counter(metric)
-        return {value: parent.labels(value) for value in metric.values}
+    def _counters(self, metric: Metric) -> Mapping[str, Count]:
+        counts = Counts(metric)
+        self.registry.register(counts)
+        return counts.of
 
     def _gauges(self, metric: Metric) -> Mapping[str, Gauge]:
         parent = self._gauge(metric)
         return {value: parent.labels(value) for value in metric.values}
 
-    def _histograms(self, metric: Metric) -> Mapping[str, Histogram]:
-        parent = self._histogram(metric)
-        return {value: parent.labels(value) for value in metric.values}
+    def _histograms(self, metric: Metric) -> Mapping[str, Spread]:
+        spreads = Spreads(metric)
+        self.registry.register(spreads)
+        return spreads.of
 
     def _tell_build(self) -> None:
         build = Gauge("consumer_build_info", "What runs here.", ("version", "python"), registry=self.registry)
