@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-PROMPT = 0.02
+PROMPT = 0.01
 """Seconds by which the event loop may be late before anybody notices."""
 
 

@@ -8,7 +8,7 @@ relay's reply to it everything is known; in between nobody can tell (RFC 1047; R
 from consumer.adapters.smtp.content import stuffed
 from consumer.adapters.smtp.dialer import Connection, OnStage
 from consumer.adapters.smtp.leave import Leave
-from consumer.adapters.smtp.link import LinkError
+from consumer.adapters.smtp.link import Flight, LinkError
 from consumer.adapters.smtp.options import Timeouts
 from consumer.adapters.smtp.reasons import EndedError, Reason, refused
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage
@@ -26,6 +26,7 @@ class Conversation:
         self._mail = mail
         self._leave = leave
         self._timeouts = timeouts
+        self._within = {Stage.MAIL: timeouts.mail, Stage.RCPT: timeouts.rcpt, Stage.DATA: timeouts.data}
         self._clock = clock
         self._stage = Stage.MAIL
         self._recipients: list[Reply] = []
@@ -61,23 +62,18 @@ class Conversation:
 
     async def _stage_by_stage(self) -> Attempt:
         if self._connection.needs_reset:
-            self._link.ask(b"RSET\r\n")
-            await self._reset()
-        self._link.ask(self._mail_command())
-        mail = await self._reply(Stage.MAIL, self._timeouts.mail)
+            await self._ask(b"RSET\r\n", Stage.MAIL)
+        (mail,) = await self._ask(self._mail_command(), Stage.MAIL)
         if not mail.positive:
             return self._settle(NotSent(Stage.MAIL, refused(mail), mail))
         for command in self._rcpt_commands():
-            self._link.ask(command)
-            self._recipients.append(await self._reply(Stage.RCPT, self._timeouts.rcpt))
+            self._recipients += await self._ask(command, Stage.RCPT)
         if not self._any_recipient:
             return self._settle(self._answered(None))
         # As late as can be: the grant's lifetime is short, and a mail that nobody takes needs none.
         if not await self._leave.given():
             return self._settle(Lapsed())
-        self._stage = Stage.DATA
-        self._link.ask(b"DATA\r\n")
-        data = await self._reply(Stage.DATA, self._timeouts.data)
+        (data,) = await self._ask(b"DATA\r\n", Stage.DATA)
         if data.code != 354:
             return self._refused_data(data)
         return await self._body()
@@ -88,13 +84,9 @@ class Conversation:
             return Lapsed()
         reset = self._connection.needs_reset
         commands = [b"RSET\r\n"] * reset + [self._mail_command(), *self._rcpt_commands(), b"DATA\r\n"]
-        self._link.ask(b"".join(commands), len(commands))
-        if reset:
-            await self._reset()
-        mail = await self._reply(Stage.MAIL, self._timeouts.mail)
-        for _ in self._mail.recipients:
-            self._recipients.append(await self._reply(Stage.RCPT, self._timeouts.rcpt))
-        data = await self._reply(Stage.DATA, self._timeouts.data)
+        stages = (Stage.MAIL,) * (reset + 1) + (Stage.RCPT,) * len(self._mail.recipients) + (Stage.DATA,)
+        mail, *recipients, data = await self._ask(b"".join(commands), *stages)
+        self._recipients = recipients
         if data.code == 354 and mail.positive and self._any_recipient:
             return await self._body()
         if data.code == 354:
@@ -106,6 +98,35 @@ class Conversation:
             return self._settle(self._answered(None))
         return self._refused_data(data)
 
+    async def _ask(self, octets: bytes, *stages: Stage) -> list[Reply]:
+        """The replies to commands of these stages, without that to a RSET before them."""
+        self._stage = stages[0]
+        flight = self._link.ask(octets, *map(self._within.__getitem__, stages))
+        try:
+            replies = await self._link.land(flight)
+        except LinkError:
+            self._look_at(flight, stages)
+            self._stage = stages[min(len(flight.replies), len(stages) - 1)]
+            raise
+        self._look_at(flight, stages)
+        return replies[1:] if octets.startswith(b"RSET") else replies
+
+    def _look_at(self, flight: Flight, stages: tuple[Stage, ...]) -> None:
+        """Ends where a reply is one that nothing can follow."""
+        replies = list(zip(stages, flight.replies, flight.took, strict=False))
+        if self._connection.needs_reset and replies:
+            _, reset, _ = replies.pop(0)
+            if not reset.positive:
+                # Without the reply: it is no verdict on this mail.
+                raise EndedError(Stage.MAIL, Reason.UNEXPECTED_REPLY)
+            self._connection.needs_reset = False
+        for stage, reply, took in replies:
+            self._on_stage(stage, took)
+            self.heard = True
+            ended = reply.code == 421 and stage is not Stage.DATA
+            if ended or (stage is not Stage.DATA and 300 <= reply.code < 400):
+                raise EndedError(stage, refused(reply), reply)
+
     def _refused_data(self, data: Reply) -> Attempt:
         if data.code < 400:
             raise EndedError(Stage.DATA, Reason.UNEXPECTED_REPLY, data)
@@ -113,22 +134,26 @@ class Conversation:
 
     async def _body(self) -> Attempt:
         self._stage = Stage.BODY
-        began = self._clock.elapsed()
         if not self._leave.holds:
             # The relay waits for content and there is no way back: the connection is not settled.
             return self._too_late()
-        for block, last in stuffed(self._mail.content):
-            if last:
-                self._link.ask(block)
-                self._ended = True
-            else:
-                await self._link.write(block, self._timeouts.block)
-        reply = await self._link.reply(self._timeouts.body)
+        began = self._clock.elapsed()
+        (reply,) = await self._link.land(await self._written())
         self._on_stage(Stage.BODY, self._clock.elapsed() - began)
         if 300 <= reply.code < 400:
             return InDoubt(Reason.UNEXPECTED_REPLY, tuple(self._recipients))
         # A definite answer ends the envelope: no RSET after it, whose error could hide it.
         return self._settle(self._answered(reply), in_envelope=False)
+
+    async def _written(self) -> Flight:
+        """The whole body, on its way."""
+        for block, last in stuffed(self._mail.content):
+            if last:
+                flight = self._link.ask(block, self._timeouts.body)
+                self._ended = True
+                return flight
+            await self._link.write(block, self._timeouts.block)
+        raise AssertionError("a body has an end")
 
     def _too_late(self) -> Attempt:
         """Its 354 came after the leave had run out. With DATA sent last, new leave would fare no better."""
@@ -138,24 +163,6 @@ class Conversation:
     def outlived(self) -> bool:
         """Whether a flight took longer than the leave that it left with."""
         return self._in_flight and self._stage is Stage.BODY and not self._ended and not self._leave.holds
-
-    async def _reset(self) -> None:
-        reply = await self._link.reply(self._timeouts.mail)
-        if not reply.positive:
-            # Without the reply: it is no verdict on this mail.
-            raise EndedError(Stage.MAIL, Reason.UNEXPECTED_REPLY)
-        self._connection.needs_reset = False
-
-    async def _reply(self, stage: Stage, within: float) -> Reply:
-        self._stage = stage
-        began = self._clock.elapsed()
-        reply = await self._link.reply(within)
-        self._on_stage(stage, self._clock.elapsed() - began)
-        self.heard = True
-        ended = reply.code == 421 and stage is not Stage.DATA
-        if ended or (stage is not Stage.DATA and 300 <= reply.code < 400):
-            raise EndedError(stage, refused(reply), reply)
-        return reply
 
     def _settle(self, attempt: Attempt, *, in_envelope: bool = True) -> Attempt:
         """The relay and we agree on where we are, so that another mail may follow; it begins with RSET where needed."""

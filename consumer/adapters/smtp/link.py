@@ -9,6 +9,8 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
+from math import inf
 
 from typing_extensions import override
 
@@ -18,6 +20,9 @@ from consumer.core.reply import Reply
 LONGEST_LINE = 2_048  # RFC 5321, 4.5.3.1.5 says 512; some relays say more
 MOST_LINES = 100
 LONGEST_TEXT = 512
+_SHORT = 200
+_TURN = 0.002
+"""Seconds: by so much a timer may be early."""
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 
@@ -31,6 +36,36 @@ class LinkError(Exception):
         self.reply = reply
 
 
+class Flight:
+    """Commands that left in one go: their replies as far as they are there, and how many seconds each took.
+
+    `done` once all are there, or one that ends the conversation, or the link is lost.
+    """
+
+    __slots__ = ("done", "replies", "took", "within")
+
+    def __init__(self, within: tuple[float, ...], done: asyncio.Future[None]) -> None:
+        self.within = within
+        self.done = done
+        self.replies: list[Reply] = []
+        self.took: list[float] = []
+
+    @property
+    def whole(self) -> bool:
+        return len(self.replies) == len(self.within)
+
+    def land(self, reply: Reply, seconds: float) -> None:
+        self.replies.append(reply)
+        self.took.append(seconds)
+        # After a 421 none may follow (RFC 5321, 3.8), and 3yz is an answer to the last command of a flight alone.
+        if self.whole or reply.code == 421 or 300 <= reply.code < 400:
+            self.end()
+
+    def end(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
 class Link(asyncio.Protocol):
     """The protocol that takes over a transport once it is connected, secured and authenticated."""
 
@@ -39,11 +74,13 @@ class Link(asyncio.Protocol):
         self.closed = asyncio.Event()
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._buffer = bytearray()
+        self._buffer = b""
         self._texts: list[bytes] = []
-        self._replies: deque[Reply] = deque()
-        self._awaited = 0
-        self._reader: asyncio.Future[Reply] | None = None
+        self._flights: deque[Flight] = deque()
+        self._heard_at = 0.0
+        self._due = inf  # when the next reply must be there
+        self._watch: asyncio.TimerHandle | None = None
+        self._watch_at = inf
         self._writer: asyncio.Future[None] | None = None
         self._paused = False
         self._lost: LinkError | None = None
@@ -52,30 +89,27 @@ class Link(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether it stands and has nothing in it that nobody asked for."""
-        return not (self._lost or self._leaving or self._awaited or self._replies or self._buffer or self._texts)
+        return not (self._lost or self._leaving or self._flights or self._buffer or self._texts)
 
-    def ask(self, octets: bytes, replies: int = 1) -> None:
-        """Write what will be answered so many times."""
+    def ask(self, octets: bytes, *within: float) -> Flight:
+        """Write what will be answered, by a reply within so many seconds each."""
         self._check()
-        if self._awaited == 0 and (self._replies or self._buffer or self._texts):
+        if not self._flights and (self._buffer or self._texts):
             self.fail(Reason.UNSOLICITED_REPLY)
             self._check()
-        self._awaited += replies
+        flight = Flight(within, self._loop.create_future())
+        self._flights.append(flight)
+        if len(self._flights) == 1:
+            self._await_reply(self._loop.time(), flight)
         self._transport.write(octets)
+        return flight
 
-    async def reply(self, within: float) -> Reply:
-        """The next reply; LinkError if there will be none, or not in time."""
-        if self._replies:
-            return self._replies.popleft()
-        self._check()
-        self._reader = reader = self._loop.create_future()
-        clock = self._loop.call_later(within, self.fail, Reason.TIMEOUT)
-        try:
-            return await reader
-        finally:
-            clock.cancel()
-            self._reader = None
-            _look_at(reader)
+    async def land(self, flight: Flight) -> list[Reply]:
+        """The replies of a flight; LinkError if they will not all come, or not in time: those that came stay in it."""
+        await flight.done
+        if self._lost is not None and not flight.whole:
+            raise LinkError(self._lost.reason, self._lost.reply)
+        return flight.replies
 
     async def write(self, octets: bytes, within: float) -> None:
         """Write a part that is not answered, and wait until the other side took most of it."""
@@ -92,16 +126,21 @@ class Link(asyncio.Protocol):
         finally:
             clock.cancel()
             self._writer = None
-            _look_at(writer)
+            if not writer.cancelled():
+                writer.exception()  # who was cancelled while it failed does not look, and asyncio would complain
 
     def fail(self, reason: Reason, reply: Reply | None = None) -> None:
         """Hang up at once, and tell whoever waits why."""
         if self._lost is None:
             self._lost = LinkError(reason, reply)
             self._transport.abort()
-        for waiter in (self._reader, self._writer):
-            if waiter and not waiter.done():
-                waiter.set_exception(LinkError(self._lost.reason, self._lost.reply))
+        for flight in self._flights:
+            flight.end()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._writer and not self._writer.done():
+            self._writer.set_exception(LinkError(self._lost.reason, self._lost.reply))
 
     def abort(self) -> None:
         self.fail(Reason.CONNECTION_LOST)
@@ -119,11 +158,11 @@ class Link(asyncio.Protocol):
             self.fail(Reason.CLOSING)
         if self._lost:
             return
-        self._buffer += data
-        while (end := self._buffer.find(b"\n")) >= 0 and not self._lost:
-            line = bytes(self._buffer[:end]).removesuffix(b"\r")
-            del self._buffer[: end + 1]
-            self._take_line(line)
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            if self._lost:
+                return
+            self._take_line(line.removesuffix(b"\r"))
         if len(self._buffer) > LONGEST_LINE:
             self.fail(Reason.REPLY_TOO_LONG)
 
@@ -156,7 +195,9 @@ class Link(asyncio.Protocol):
             raise LinkError(self._lost.reason, self._lost.reply)
 
     def _take_line(self, line: bytes) -> None:
-        if len(line) > LONGEST_LINE or len(self._texts) == MOST_LINES:
+        if not self._texts and (reply := _whole_reply(line)) is not None:
+            self._take_reply(reply)
+        elif len(line) > LONGEST_LINE or len(self._texts) == MOST_LINES:
             self.fail(Reason.REPLY_TOO_LONG)
         elif not (found := _LINE.fullmatch(line)) or (self._texts and self._texts[0] != found[1]):
             self.fail(Reason.MALFORMED_REPLY)
@@ -168,14 +209,44 @@ class Link(asyncio.Protocol):
                 self._take_reply(_reply(texts))
 
     def _take_reply(self, reply: Reply) -> None:
-        if self._awaited == 0:
+        if not self._flights:
             self.fail(Reason.UNSOLICITED_REPLY, reply)
             return
-        self._awaited -= 1
-        if self._reader and not self._reader.done():
-            self._reader.set_result(reply)
-        else:
-            self._replies.append(reply)
+        flight, now = self._flights[0], self._loop.time()
+        flight.land(reply, now - self._heard_at)
+        if flight.whole:
+            self._flights.popleft()
+        if self._flights:
+            self._await_reply(now, self._flights[0])
+
+    def _await_reply(self, now: float, flight: Flight) -> None:
+        """One timer for all replies of a link: it is set anew only where the next is due before it."""
+        self._heard_at = now
+        self._due = now + flight.within[len(flight.replies)]
+        if self._due < self._watch_at or self._watch is None:
+            self._set_watch()
+
+    def _set_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch_at = self._due
+        self._watch = self._loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if self._flights:
+            if self._loop.time() < self._due - _TURN:
+                self._set_watch()
+            else:
+                self.fail(Reason.TIMEOUT)
+
+
+@lru_cache(maxsize=256)
+def _whole_reply(line: bytes) -> Reply | None:
+    """A reply of a single short line: relays say the same few again and again."""
+    if len(line) > _SHORT or not (found := _LINE.fullmatch(line)) or found[2] == b"-":
+        return None
+    return _reply([found[1], found[3] or b""])
 
 
 def _reply(texts: list[bytes]) -> Reply:
@@ -187,12 +258,6 @@ def _reply(texts: list[bytes]) -> Reply:
     again = f"{first.enhanced} " if first.enhanced else ""
     rest = (printable(text.decode("utf-8", "replace")).removeprefix(again) for text in texts[2:])
     return Reply(code, " ".join((first.text, *rest))[:LONGEST_TEXT], first.enhanced)
-
-
-def _look_at(waiter: "asyncio.Future[Reply] | asyncio.Future[None]") -> None:
-    """Whoever was cancelled while it failed does not look; asyncio would complain of an error that nobody saw."""
-    if not waiter.cancelled():
-        waiter.exception()
 
 
 def printable(text: str) -> str:
