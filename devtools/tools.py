@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
+_KUBERNETES_MINOR = 37
 _CUSTOM_RESOURCES = ("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", "typescript@5.9")
 _FOLDER = Path(__file__).parents[1] / ".cache" / "tools"
 _BIN = _FOLDER / "bin"
@@ -53,7 +54,10 @@ def _build_helm() -> None:
     if not shutil.which("go"):
         raise NoToolError("helm: install Helm 3, or Go, which builds it")
     _say("Building helm, which takes some minutes once ...")
-    _run(["go", "install", "-ldflags=-s -w", _HELM], environment={"GOBIN": str(_BIN)})
+    # A helm that is built without these takes itself for one of Kubernetes 1.20, which the chart refuses.
+    version = "helm.sh/helm/v3/pkg/chartutil.k8sVersion"
+    flags = f"-ldflags=-s -w -X {version}Major=1 -X {version}Minor={_KUBERNETES_MINOR}"
+    _run(["go", "install", flags, _HELM], environment={"GOBIN": str(_BIN)})
 
 
 def _take_promtool() -> None:

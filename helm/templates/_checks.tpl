@@ -1,0 +1,83 @@
+{{/* What no schema can say: everything that is wrong, at once, each with what to do. */}}
+{{- define "consumer.checks" -}}
+{{- $v := .Values -}}
+{{- $wrong := list -}}
+{{- $partitions := include "consumer.partitions" . | int -}}
+{{- $own := dict -}}
+{{- range $v.extraEnv }}{{ $_ := set $own .name true }}{{ end -}}
+
+{{- if not (or $v.settings.kafka.bootstrap_servers (hasKey $own "CONSUMER_KAFKA__BOOTSTRAP_SERVERS")) -}}
+{{- $wrong = append $wrong "settings.kafka.bootstrap_servers has to be set, to host:port of Kafka" -}}
+{{- end -}}
+
+{{- $sources := list -}}
+{{- if $v.tenants }}{{ $sources = append $sources "tenants" }}{{ end -}}
+{{- if $v.settings.tenants.file }}{{ $sources = append $sources "settings.tenants.file" }}{{ end -}}
+{{- if $v.settings.tenants.url }}{{ $sources = append $sources "settings.tenants.url" }}{{ end -}}
+{{- if dig "tenants" "file" "" $v.fromSecret }}{{ $sources = append $sources "fromSecret.tenants.file" }}{{ end -}}
+{{- if dig "tenants" "file" "" $v.fromConfigMap }}{{ $sources = append $sources "fromConfigMap.tenants.file" }}{{ end -}}
+{{- if hasKey $own "CONSUMER_TENANTS__FILE" }}{{ $sources = append $sources "extraEnv" }}{{ end -}}
+{{- if hasKey $own "CONSUMER_TENANTS__URL" }}{{ $sources = append $sources "extraEnv" }}{{ end -}}
+{{- if not $sources -}}
+{{- $wrong = append $wrong "no tenants: set one of fromSecret.tenants.file, fromConfigMap.tenants.file, tenants, settings.tenants.url" -}}
+{{- else if gt (len $sources) 1 -}}
+{{- $wrong = append $wrong (printf "tenants come from %s: leave one of them" (join " and " $sources)) -}}
+{{- end -}}
+
+{{- range $secret := list "smtp_pass" "client_secret" -}}
+{{- if regexMatch (printf "\"%s\":" $secret) (toJson $v.tenants) -}}
+{{- $wrong = append $wrong (printf "tenants holds %s: it would lie in a ConfigMap for all to read. Use %s_file with secretVolumes, or fromSecret.tenants.file" $secret $secret) -}}
+{{- end -}}
+{{- end -}}
+
+{{- range $group, $fields := $v.fromSecret -}}
+{{- range $field, $_ := $fields -}}
+{{- if or (dig $group $field "" $v.settings) (dig $group $field "" $v.fromConfigMap) -}}
+{{- $wrong = append $wrong (printf "fromSecret.%s.%s is set elsewhere too: leave one of them" $group $field) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $group, $fields := $v.fromConfigMap -}}
+{{- range $field, $_ := $fields -}}
+{{- if dig $group $field "" $v.settings -}}
+{{- $wrong = append $wrong (printf "fromConfigMap.%s.%s is set in settings too: leave one of them" $group $field) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- if and (eq $v.autoscaling.kind "none") (gt (int $v.replicas) $partitions) -}}
+{{- $wrong = append $wrong (printf "replicas is %d, but %d partitions (settings.topics.partitions) give work to %d processes at most" (int $v.replicas) $partitions $partitions) -}}
+{{- end -}}
+{{- if ne $v.autoscaling.kind "none" -}}
+{{- if gt (int $v.autoscaling.maxReplicas) $partitions -}}
+{{- $wrong = append $wrong (printf "autoscaling.maxReplicas is %d, but %d partitions (settings.topics.partitions) give work to %d processes at most" (int $v.autoscaling.maxReplicas) $partitions $partitions) -}}
+{{- end -}}
+{{- if gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas) -}}
+{{- $wrong = append $wrong "autoscaling.minReplicas must be at most autoscaling.maxReplicas" -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq $v.autoscaling.kind "hpa") (not (dig "requests" "cpu" "" $v.resources)) -}}
+{{- $wrong = append $wrong "autoscaling.kind hpa needs resources.requests.cpu: it is what the utilization is a part of" -}}
+{{- end -}}
+
+{{- if and (not (kindIs "invalid" $v.terminationGracePeriodSeconds)) (lt (int $v.terminationGracePeriodSeconds) (include "consumer.leaving" . | int)) -}}
+{{- $wrong = append $wrong (printf "terminationGracePeriodSeconds must be at least %s: settings.work.drain_within, and 10 s behind it. A pod killed while it drains leaves mails in doubt" (include "consumer.leaving" .)) -}}
+{{- end -}}
+
+{{- if and $v.podMonitor.enabled $v.serviceMonitor.enabled -}}
+{{- $wrong = append $wrong "podMonitor and serviceMonitor would both scrape each pod: enable one of them" -}}
+{{- end -}}
+{{- if $v.settings.kafka.group_instance_id -}}
+{{- $wrong = append $wrong "settings.kafka.group_instance_id must not be set: two pods would share it. With kind StatefulSet each pod's name is its id" -}}
+{{- end -}}
+{{- if and (hasKey $v.settings.http "port") (eq (int $v.settings.http.port) 0) -}}
+{{- $wrong = append $wrong "settings.http.port must not be 0: probes and Prometheus have to know it" -}}
+{{- end -}}
+{{- if and $v.settings.http.host (hasPrefix "127." $v.settings.http.host) -}}
+{{- $wrong = append $wrong "settings.http.host must be reachable from outside of the pod for probes and Prometheus: leave it unset" -}}
+{{- end -}}
+
+{{- if $wrong -}}
+{{- fail (printf "\n\nThese values cannot work:\n  - %s\n" (join "\n  - " $wrong)) -}}
+{{- end -}}
+{{- end }}

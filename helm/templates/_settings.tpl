@@ -1,0 +1,104 @@
+{{/*
+Settings as variables. What comes from Secrets and ConfigMaps is one projected volume: GROUP/FIELD below /run/consumer.
+Called with (dict "values" .Values "groups" (list ...)); no groups are all groups.
+*/}}
+{{- define "consumer.env" -}}
+{{- $groups := .groups -}}
+{{- $values := .values -}}
+{{- range $group, $fields := $values.settings }}
+{{- if or (not $groups) (has $group $groups) }}
+{{- range $field, $value := $fields }}
+{{- if not (or (kindIs "invalid" $value) (eq (toString $value) "")) }}
+- name: {{ printf "CONSUMER_%s__%s" $group $field | upper }}
+  value: {{ include "consumer.text" $value | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $group, $fields := $values.fromSecret }}
+{{- if or (not $groups) (has $group $groups) }}
+{{- range $field, $_ := $fields }}
+- name: {{ printf "CONSUMER_%s__%s%s" $group $field (ternary "" "_FILE" (has $field (list "file" "ca_file" "ssl_cafile"))) | upper }}
+  value: {{ printf "/run/consumer/%s/%s" $group $field }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $group, $fields := $values.fromConfigMap }}
+{{- if or (not $groups) (has $group $groups) }}
+{{- range $field, $_ := $fields }}
+- name: {{ printf "CONSUMER_%s__%s" $group $field | upper }}
+  value: {{ printf "/run/consumer/%s/%s" $group $field }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Numbers as they were written: YAML's floats would become 1e+06. */}}
+{{- define "consumer.text" -}}
+{{- if or (kindIs "slice" .) (kindIs "map" .) -}}
+{{ toJson . }}
+{{- else if kindIs "float64" . -}}
+{{- if eq (floor .) . }}{{ printf "%.0f" . }}{{ else }}{{ . }}{{ end -}}
+{{- else -}}
+{{ toString . }}
+{{- end -}}
+{{- end }}
+
+{{/* Called with (dict "root" $ "groups" (list ...)). */}}
+{{- define "consumer.sources" -}}
+{{- $groups := .groups -}}
+{{- range $group, $fields := .root.Values.fromSecret }}
+{{- if or (not $groups) (has $group $groups) }}
+{{- range $field, $from := $fields }}
+- secret:
+    name: {{ $from.name }}
+    items:
+      - key: {{ $from.key }}
+        path: {{ $group }}/{{ $field }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $group, $fields := .root.Values.fromConfigMap }}
+{{- if or (not $groups) (has $group $groups) }}
+{{- range $field, $from := $fields }}
+- configMap:
+    name: {{ $from.name }}
+    items:
+      - key: {{ $from.key }}
+        path: {{ $group }}/{{ $field }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and .root.Values.tenants (not $groups) }}
+- configMap:
+    name: {{ include "consumer.fullname" .root }}-tenants
+    items:
+      - key: tenants.yaml
+        path: tenants/file
+{{- end }}
+{{- end }}
+
+{{/* A length of time in seconds: 20s, 5m, 24h, 7d, 500ms or a number. */}}
+{{- define "consumer.seconds" -}}
+{{- $text := include "consumer.text" . | trim -}}
+{{- $number := regexFind "^[0-9]+([.][0-9]+)?" $text | float64 -}}
+{{- $unit := regexReplaceAll "^[0-9.]+ *" $text "" -}}
+{{- mulf $number (get (dict "ms" 0.001 "s" 1.0 "" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0) $unit) | ceil | int -}}
+{{- end }}
+
+{{/* How long leaving takes at most: the drain, and what the last transactions, connections and the group need behind it. */}}
+{{- define "consumer.leaving" -}}
+{{- add (include "consumer.seconds" (.Values.settings.work.drain_within | default "20s") | int) 10 -}}
+{{- end }}
+
+{{- define "consumer.grace" -}}
+{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds -}}
+{{ add (include "consumer.leaving" . | int) 5 }}
+{{- else -}}
+{{ .Values.terminationGracePeriodSeconds | int }}
+{{- end -}}
+{{- end }}
+
+{{- define "consumer.partitions" -}}
+{{ .Values.settings.topics.partitions | default 6 | int }}
+{{- end }}
