@@ -5,6 +5,8 @@ relay's reply to it everything is known; in between nobody can tell (RFC 1047; R
 4.5.3.2.6 and 6.1). Where the relay pipelines, MAIL, RCPT and DATA travel together (RFC 2920).
 """
 
+from collections.abc import Callable
+
 from consumer.adapters.smtp.content import stuffed
 from consumer.adapters.smtp.dialer import Connection, OnStage
 from consumer.adapters.smtp.leave import Leave
@@ -18,7 +20,10 @@ from consumer.ports import Clock
 
 
 class Conversation:
-    """What is said about one mail. `heard` tells whether the relay said anything at all."""
+    """What is said about one mail.
+
+    `heard` tells whether the relay said anything at all, `clean` whether another conversation may follow.
+    """
 
     def __init__(self, connection: Connection, mail: Mail, leave: Leave, *, timeouts: Timeouts, clock: Clock) -> None:
         self._connection = connection
@@ -32,15 +37,17 @@ class Conversation:
         self._recipients: list[Reply] = []
         self._ended = False
         self._in_flight = connection.offers.pipelining and connection.hurried
+        self._behind = connection.bodies > 0
         self.heard = False
+        self.clean = True
 
-    async def hold(self, on_stage: OnStage) -> Attempt:
-        """Hand the mail over. The connection is settled only if this came to a clean end."""
+    async def hold(self, on_stage: OnStage, lend: Callable[[Connection], None]) -> Attempt:
+        """Hand the mail over. `lend` lets the next one begin behind the end of its body."""
         refusal = self._unfit()
         if refusal or self._leave.lapsed:
             return refusal or Lapsed()
-        self._connection.settled = False
-        self._on_stage = on_stage
+        self.clean = False
+        self._on_stage, self._lend = on_stage, lend
         try:
             return await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
         except EndedError as ended:
@@ -48,6 +55,8 @@ class Conversation:
         except LinkError as lost:
             if self._ended:
                 return InDoubt(lost.reason, tuple(self._recipients))
+            if self._behind and not self.heard and lost.reason is Reason.TIMEOUT:
+                return Lapsed()  # it was the body before whose reply did not come
             return NotSent(self._stage, lost.reason, lost.reply)
 
     def _unfit(self) -> NotSent | None:
@@ -80,7 +89,7 @@ class Conversation:
 
     async def _in_one_flight(self) -> Attempt:
         if not await self._leave.given():
-            self._connection.settled = True
+            self.clean = True
             return Lapsed()
         reset = self._connection.needs_reset
         commands = [b"RSET\r\n"] * reset + [self._mail_command(), *self._rcpt_commands(), b"DATA\r\n"]
@@ -135,15 +144,26 @@ class Conversation:
     async def _body(self) -> Attempt:
         self._stage = Stage.BODY
         if not self._leave.holds:
-            # The relay waits for content and there is no way back: the connection is not settled.
+            # The relay waits for content and there is no way back: the connection is of no more use.
             return self._too_late()
         began = self._clock.elapsed()
-        (reply,) = await self._link.land(await self._written())
+        reply = await self._body_reply()
         self._on_stage(Stage.BODY, self._clock.elapsed() - began)
         if 300 <= reply.code < 400:
             return InDoubt(Reason.UNEXPECTED_REPLY, tuple(self._recipients))
         # A definite answer ends the envelope: no RSET after it, whose error could hide it.
         return self._settle(self._answered(reply), in_envelope=False)
+
+    async def _body_reply(self) -> Reply:
+        flight = await self._written()
+        self._connection.bodies += 1
+        try:
+            self._lend(self._connection)
+            (reply,) = await self._link.land(flight)
+        finally:
+            self._connection.bodies -= 1
+        self._connection.took = flight.took[0]
+        return reply
 
     async def _written(self) -> Flight:
         """The whole body, on its way."""
@@ -162,13 +182,14 @@ class Conversation:
     @property
     def outlived(self) -> bool:
         """Whether a flight took longer than the leave that it left with."""
-        return self._in_flight and self._stage is Stage.BODY and not self._ended and not self._leave.holds
+        too_late = self._stage is Stage.BODY and not self._ended and not self._leave.holds
+        return self._in_flight and too_late and not self._behind
 
     def _settle(self, attempt: Attempt, *, in_envelope: bool = True) -> Attempt:
         """The relay and we agree on where we are, so that another mail may follow; it begins with RSET where needed."""
         self._connection.needs_reset = in_envelope
         closing = isinstance(attempt, Answered) and attempt.data is not None and attempt.data.code == 421
-        self._connection.settled = not closing
+        self.clean = not closing
         return attempt
 
     def _answered(self, data: Reply | None) -> Answered:

@@ -49,9 +49,10 @@ class Offers:
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A connection that carries mails, one after another.
+    """A connection that carries mails, one after another: while the relay thinks about a body, the next may begin.
 
-    `settled` says that the last conversation came to a clean end: only then may another begin.
+    `users` are the conversations on it, the last of them behind a body that has no reply yet (`bodies`); `took` is
+    how many seconds the relay thought about the last one. `spoiled` says that a conversation came to no clean end.
     `hurried` says that the relay answers MAIL and RCPT within a grant's lifetime: only then may they travel with DATA.
     `needs_reset` says that an envelope may be left on the relay's side (RFC 2920, 3.1 and Postfix: the next
     mail would go out under the previous sender).
@@ -61,7 +62,10 @@ class Connection:
     offers: Offers
     since: float
     mails: int = 0
-    settled: bool = True
+    users: int = 0
+    bodies: int = 0
+    took: float | None = None
+    spoiled: bool = False
     needs_reset: bool = False
     hurried: bool = True
 

@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 from typing_extensions import override
 
 from consumer.adapters.smtp.dialer import Connection
+from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import PoolLimits
 from consumer.adapters.smtp.places import Places
 from consumer.core.attempt import NotSent
@@ -32,6 +33,9 @@ class Room:
     give: Callable[[], None]
     owed: Callable[[], bool]
 
+
+PROMPT = 1.0
+"""Seconds within which a relay has to think about a body, for the next mail to begin behind it."""
 
 UNHURRIED = 600.0
 """Seconds."""
@@ -61,6 +65,8 @@ class Pool:
         self._limits = limits
         self._clock = clock
         self._waiting: deque[asyncio.Future[_Found]] = deque()
+        self._leaves: dict[asyncio.Future[_Found], Leave] = {}
+        self._grant = 0.0
         self._failure: NotSent | None = None
         self._proven = False
         self._cool_down = limits.cool_down
@@ -105,10 +111,10 @@ class Pool:
         """Whether it holds nothing, and knows nothing of its relay that the next one would have to learn again."""
         return self.hurried and not (self.open or self.taken or self.waiting or self.cooling)
 
-    async def take(self) -> Connection | NotSent:
+    async def take(self, leave: Leave) -> Connection | NotSent:
         """A connection, when it is this caller's turn; NotSent where none can be had."""
         while True:
-            found = await self._turn()
+            found = await self._turn(leave)
             if found is not None:
                 return found
             opened = await self._open()
@@ -116,9 +122,15 @@ class Pool:
             if isinstance(opened, Connection) or not self.open:
                 return opened
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Connection, *, clean: bool = True) -> None:
         """The conversation is over: keep the connection for the next one only if it came to a clean end."""
-        if not (connection.settled and connection.link.usable) or self._room.owed():
+        connection.users -= 1
+        connection.spoiled |= not clean
+        if connection.users:
+            if connection.spoiled and not connection.bodies:
+                connection.link.abort()
+            return  # otherwise somebody waits for the reply to a body, or has begun behind it
+        if connection.spoiled or not connection.link.usable or self._room.owed():
             connection.link.abort()
         elif self._worn(connection):
             connection.link.quit(self._limits.quit)
@@ -127,13 +139,28 @@ class Pool:
             self.idle[connection] = timer
         self.dispatch()
 
+    def lend(self, connection: Connection) -> None:
+        """Behind the end of a body, who is next may say its envelope at once (RFC 2920, 3.1): one round trip a mail."""
+        prompt = connection.took is not None and connection.took < PROMPT
+        worn = self._worn(connection, connection.users)
+        if worn or not (prompt and connection.offers.pipelining and self.hurried) or self._room.owed():
+            return
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()
+        if self._waiting and self._leaves[self._waiting[0]].holds:
+            self._give(connection)
+
+    def granted(self, seconds: float) -> None:
+        """Leave to send took so long."""
+        self._grant += (seconds - self._grant) / 16
+
     def served(self) -> None:
         """A mail came to its end: as many may be ahead as the relay takes while a grant is under way."""
         self._served += 1
         passed = self._clock.elapsed() - self._since
         if passed >= MEASURED:
             limits = self._limits
-            ahead = round(self._served / passed * limits.grant)
+            ahead = round(self._served / passed * max(limits.grant, self._grant))
             self.places.resize(self.size + min(max(ahead, limits.ahead), max(limits.most_ahead, limits.ahead)))
             self._since, self._served = self._clock.elapsed(), 0
 
@@ -143,7 +170,7 @@ class Pool:
             if self._waiting[0].done():
                 self._waiting.popleft()
             elif (connection := self._newest_idle()) is not None:
-                self._waiting.popleft().set_result(connection)
+                self._give(connection)
             elif self._may_open():
                 self.open += 1
                 self.opening += 1
@@ -172,9 +199,14 @@ class Pool:
             if not turn.done():
                 turn.set_result(failure)
 
-    async def _turn(self) -> _Found:
+    def _give(self, connection: Connection) -> None:
+        connection.users += 1
+        self._waiting.popleft().set_result(connection)
+
+    async def _turn(self, leave: Leave) -> _Found:
         turn: asyncio.Future[_Found] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        self._leaves[turn] = leave
         self.dispatch()
         try:
             return await turn
@@ -182,6 +214,8 @@ class Pool:
             if turn.done() and not turn.cancelled():
                 self._put_back(turn.result())
             raise
+        finally:
+            del self._leaves[turn]
 
     def _put_back(self, found: _Found) -> None:
         """What was given to somebody who was cancelled in the same moment."""
@@ -202,6 +236,7 @@ class Pool:
             return found
         self.opening -= 1
         self.connections.add(found)
+        found.users = 1
         found.link.on_closed = lambda: self._lost(found)
         self._failure, self._proven, self._cool_down = None, True, self._limits.cool_down
         self.dispatch()
@@ -227,9 +262,9 @@ class Pool:
             connection.link.abort()
         return None
 
-    def _worn(self, connection: Connection) -> bool:
+    def _worn(self, connection: Connection, under_way: int = 0) -> bool:
         aged = self._clock.elapsed() - connection.since >= self._limits.age
-        return aged or connection.mails >= self._limits.messages
+        return aged or connection.mails + under_way >= self._limits.messages
 
     def _retire(self, connection: Connection) -> None:
         self.idle.pop(connection).cancel()

@@ -76,7 +76,7 @@ class SmtpTransport(ports.Transport):
         try:
             async with pool.places.one(mail.lane):
                 # A busy relay: leave is asked for while others send. Otherwise only just before DATA.
-                if pool.crowded and pool.hurried and not await leave.given():
+                if pool.crowded and pool.hurried and not await self._ahead(pool, leave):
                     return Lapsed()
                 return await self._send(mail, pool, leave)
         finally:
@@ -107,19 +107,25 @@ class SmtpTransport(ports.Transport):
             for link in links:
                 link.abort()
 
+    async def _ahead(self, pool: Pool, leave: Leave) -> bool:
+        asked = self._clock.elapsed()
+        given = await leave.given()
+        pool.granted(self._clock.elapsed() - asked)
+        return given
+
     async def _send(self, mail: Mail, pool: Pool, leave: Leave) -> Attempt:
         for stale in range(MOST_STALE + 1):
-            connection = await pool.take()
+            connection = await pool.take(leave)
             if isinstance(connection, NotSent):
                 return connection
+            connection.hurried = pool.hurried
+            conversation = Conversation(connection, mail, leave, timeouts=self._timeouts, clock=self._clock)
             try:
-                connection.hurried = pool.hurried
-                conversation = Conversation(connection, mail, leave, timeouts=self._timeouts, clock=self._clock)
-                attempt = await conversation.hold(self._on_stage)
+                attempt = await conversation.hold(self._on_stage, pool.lend)
             finally:
                 used = connection.mails > 0
                 connection.mails += 1
-                pool.give_back(connection)
+                pool.give_back(connection, clean=conversation.clean)
             pool.served()
             if conversation.outlived:
                 pool.outlived()
