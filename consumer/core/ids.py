@@ -26,6 +26,7 @@ class _Seen:
     origin: Coordinates
     digest: bytes
     use: Use
+    offset: int | None = None  # of the record that holds it open
 
 
 class Seen(Enum):
@@ -51,14 +52,15 @@ class Ids:
     def __len__(self) -> int:
         return len(self._seen)
 
-    def open(self, mark: bytes, origin: Coordinates, digest: bytes) -> Duplicate | Seen | None:
-        """Use the id for the request of this origin, or say what it is used by."""
+    def open(self, mark: bytes, origin: Coordinates, digest: bytes, *, offset: int) -> Duplicate | Seen | None:
+        """Use the id for the request of this origin, whose record is at this home offset, or say what it is used by."""
         seen = self._seen.get(mark)
         if seen is None or (seen.use is Use.FREE and seen.origin != origin):
-            self._seen[mark] = _Seen(origin, digest, Use.OPEN)
+            self._seen[mark] = _Seen(origin, digest, Use.OPEN, offset)
             return None
         if seen.origin == origin:
-            return None if seen.use is Use.OPEN else Seen.BEFORE
+            # At another offset it is a second copy, forwarded twice: one of them is enough.
+            return None if seen.use is Use.OPEN and seen.offset == offset else Seen.BEFORE
         return Duplicate("duplicate" if seen.digest == digest else "conflict", seen.origin)
 
     def is_open(self, mark: bytes) -> bool:

@@ -13,7 +13,7 @@ from consumer.core.request import Command
 
 def obey(command: Command, state: Partition, now: float) -> Concluded | Skipped | Entry:
     """How the command ends; or the entry that it cancels, which is out from now on."""
-    used = state.ids.open(_mark(command), command.subject.origin, command.digest)
+    used = state.ids.open(_mark(command), command.subject.origin, command.digest, offset=command.subject.at.offset)
     if isinstance(used, Seen):
         return Skipped()
     if isinstance(used, Duplicate):

@@ -108,7 +108,7 @@ class Partition:
         `spare` is how many more requests this process may have in flight.
         """
         mark = fingerprint(request.tenant, request.id)
-        used = self.ids.open(mark, request.subject.origin, request.digest)
+        used = self.ids.open(mark, request.subject.origin, request.digest, offset=work.offset)
         if isinstance(used, Seen):
             return Skipped()
         if isinstance(used, Duplicate):
@@ -243,7 +243,9 @@ class Partition:
     def _park(self, work: Work, later: Later) -> None:
         request = _known(work)
         # Also of one that was not admitted yet: while it waits, nobody else has its id.
-        self.ids.open(fingerprint(request.tenant, request.id), request.subject.origin, request.digest)
+        self.ids.open(
+            fingerprint(request.tenant, request.id), request.subject.origin, request.digest, offset=work.offset
+        )
         before = self.parking.get(work.offset)
         entry = Entry(
             work.offset,
@@ -286,7 +288,7 @@ class Partition:
     def restore(self, entry: Entry) -> None:
         """A request that a former owner parked."""
         self.parking.add(entry)
-        self.ids.open(fingerprint(entry.tenant, entry.id), entry.origin, entry.digest)
+        self.ids.open(fingerprint(entry.tenant, entry.id), entry.origin, entry.digest, offset=entry.offset)
         for at, recipients in entry.progress.sent_at:
             self.windows(entry.tenant).sent(None, recipients, at)
 

@@ -10,47 +10,54 @@ MARK = fingerprint("acme", "r-1")
 
 def test_the_same_id_and_content_from_another_record_is_a_duplicate() -> None:
     ids = Ids(60)
-    assert ids.open(MARK, HERE, b"content") is None
-    assert ids.open(MARK, THERE, b"content") == Duplicate("duplicate", HERE)
+    assert ids.open(MARK, HERE, b"content", offset=5) is None
+    assert ids.open(MARK, THERE, b"content", offset=5) == Duplicate("duplicate", HERE)
 
 
 def test_the_same_id_with_other_content_is_a_conflict() -> None:
     ids = Ids(60)
-    assert ids.open(MARK, HERE, b"content") is None
-    assert ids.open(MARK, THERE, b"other") == Duplicate("conflict", HERE)
+    assert ids.open(MARK, HERE, b"content", offset=5) is None
+    assert ids.open(MARK, THERE, b"other", offset=5) == Duplicate("conflict", HERE)
 
 
 def test_the_same_record_seen_again_goes_on_while_open_and_is_skipped_once_ended() -> None:
     ids = Ids(60)
-    assert ids.open(MARK, HERE, b"") is None
-    assert ids.open(MARK, HERE, b"") is None
+    assert ids.open(MARK, HERE, b"", offset=5) is None
+    assert ids.open(MARK, HERE, b"", offset=5) is None
     ids.end(MARK, HERE, b"", use=Use.USED, at=0)
-    assert ids.open(MARK, HERE, b"") is Seen.BEFORE
+    assert ids.open(MARK, HERE, b"", offset=5) is Seen.BEFORE
+
+
+def test_a_second_copy_of_a_record_that_was_forwarded_twice_is_skipped() -> None:
+    ids = Ids(60)
+    assert ids.open(MARK, HERE, b"", offset=5) is None
+    assert ids.open(MARK, HERE, b"", offset=9) is Seen.BEFORE
+    assert ids.open(MARK, HERE, b"", offset=5) is None
 
 
 def test_an_id_whose_request_failed_may_come_again() -> None:
     ids = Ids(60)
-    assert ids.open(MARK, HERE, b"") is None
+    assert ids.open(MARK, HERE, b"", offset=5) is None
     ids.end(MARK, HERE, b"", use=Use.FREE, at=0)
-    assert ids.open(MARK, THERE, b"") is None
+    assert ids.open(MARK, THERE, b"", offset=5) is None
 
 
 def test_the_end_of_a_duplicate_frees_nothing() -> None:
     ids = Ids(60)
-    assert ids.open(MARK, HERE, b"") is None
+    assert ids.open(MARK, HERE, b"", offset=5) is None
     ids.end(MARK, THERE, b"", use=Use.FREE, at=0)
-    assert ids.open(MARK, Coordinates(1, 1), b"") == Duplicate("duplicate", HERE)
+    assert ids.open(MARK, Coordinates(1, 1), b"", offset=5) == Duplicate("duplicate", HERE)
 
 
 def test_an_id_is_forgotten_after_its_time_and_not_while_it_is_open() -> None:
     ids = Ids(60)
-    ids.open(MARK, HERE, b"")
+    ids.open(MARK, HERE, b"", offset=5)
     ids.end(MARK, HERE, b"", use=Use.USED, at=100)
     ids.expire(159)
     assert len(ids) == 1
     ids.expire(160)
     assert len(ids) == 0
-    ids.open(MARK, HERE, b"")
+    ids.open(MARK, HERE, b"", offset=5)
     ids.expire(1_000)
     assert len(ids) == 1
 
