@@ -10,6 +10,7 @@ import secrets
 import signal
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -17,7 +18,7 @@ import uvloop
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
-from consumer.adapters import logs, schemas
+from consumer.adapters import logs, page, schemas
 from consumer.adapters.clock import SystemClock, watch_loop
 from consumer.adapters.config_api import ConfigApi
 from consumer.adapters.http import CannotListenError, serve
@@ -26,6 +27,7 @@ from consumer.adapters.kafka.client import Cluster, Names
 from consumer.adapters.kafka.journal import KafkaJournal
 from consumer.adapters.kafka.source import KafkaSource, Membership
 from consumer.adapters.metrics import Metrics
+from consumer.adapters.metrics.hour import Hour
 from consumer.adapters.metrics.observer import Telemetry
 from consumer.adapters.smtp.transport import SmtpTransport
 from consumer.adapters.tenants_file import TenantsFile
@@ -114,6 +116,7 @@ class App:
         self._source = KafkaSource(self._cluster, self._names, self._membership())
         self._journal = self._made_journal()
         self._room = Room(settings.work.in_flight)
+        self._hour = Hour()
         self._stream = Stream(self._world(partitions))
 
     async def serve(self) -> None:
@@ -131,6 +134,8 @@ class App:
                     self._settings.http.port,
                     ready=self._ready,
                     registry=self._metrics.registry,
+                    page=self._page,
+                    policy=page.POLICY,
                 )
             )
             _log.info("listening", address=f"{self._settings.http.host}:{port}")
@@ -164,6 +169,11 @@ class App:
         progress = self._stream.stalled() < self._settings.work.unready_after.total_seconds()
         return {"assigned": self._source.joined, "restored": self._stream.restored, "progress": progress}
 
+    def _page(self) -> str:
+        self._hour.sample(self._clock.now(), self._metrics.outcomes())
+        view = replace(self._stream.overview(self._ready(), self._source.lag()), hour=self._hour.minutes())
+        return page.render(view, title=self._settings.kafka.client_id)
+
     async def _watch(self) -> None:
         """A process that does not get on ends: what it holds is safe in Kafka, and a new one may fare better."""
         patience = self._settings.work.exit_after.total_seconds()
@@ -178,6 +188,7 @@ class App:
             self._metrics.in_flight(self._room.taken)
             self._metrics.assigned(len(self._stream.owned))
             self._metrics.parked(self._stream.parked())
+            self._hour.sample(self._clock.now(), self._metrics.outcomes())
             pools = self._transport.snapshot()
             self._metrics.pool(opened=pools.open, busy=pools.busy, idle=pools.idle, waiting=pools.waiting)
             for partition, records in self._source.lag().items():

@@ -1,10 +1,10 @@
-"""Health and metrics over HTTP.
+"""Health, metrics and a page for people, over HTTP.
 
 /healthz says that the loop turns, /readyz that there is work this process can do, with
 what is missing by name. One tenant's relay never turns readiness off: it is not asked.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -16,6 +16,9 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 Checks: TypeAlias = Callable[[], Mapping[str, bool]]
 """What must hold for this process to be ready, by name."""
 
+Page: TypeAlias = Callable[[], str]
+"""The page for people, as HTML, as everything stands now."""
+
 _SHUTDOWN = 2.0
 
 
@@ -24,11 +27,17 @@ class CannotListenError(Exception):
 
 
 @asynccontextmanager
-async def serve(host: str, port: int, *, ready: Checks, registry: CollectorRegistry) -> AsyncGenerator[int]:
-    """Serves until it is left; hands out the port that is really listened on."""
-    runner = web.AppRunner(
-        _application(ready, registry), access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN
-    )
+async def serve(
+    host: str, port: int, *, ready: Checks, registry: CollectorRegistry, page: Page | None = None, policy: str = ""
+) -> AsyncGenerator[int]:
+    """Serves until it is left; hands out the port that is really listened on.
+
+    `page` is served at /, under this content security policy.
+    """
+    application = _application(ready, registry)
+    if page is not None:
+        application.router.add_get("/", _showing(page, policy))
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN)
     await runner.setup()
     try:
         yield await _listen(runner, host, port)
@@ -60,6 +69,15 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
         ) from error
     bound: int = runner.addresses[0][1]
     return bound
+
+
+def _showing(page: Page, policy: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    headers = {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+    async def show(_: web.Request) -> web.Response:
+        return web.Response(text=page(), content_type="text/html", headers=headers)
+
+    return show
 
 
 async def _ok(_: web.Request) -> web.Response:

@@ -5,6 +5,7 @@ Whoever waits for a slot or for its tenant's share of the room stands in the ten
 everything else waits for its due time. Both are also due at their deadline, where they expire.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,6 +73,7 @@ class Parking:
 
     def __init__(self) -> None:
         self._entries: dict[int, Entry] = {}
+        self.numbers: Counter[tuple[str, Reason]] = Counter()  # by tenant and reason
         self._names: dict[tuple[str, str], list[int]] = {}  # two share a name only where their tenant was not to be had
         self._out: set[int] = set()  # being worked on
         self._due: list[tuple[float, int]] = []
@@ -105,9 +107,13 @@ class Parking:
 
     def add(self, entry: Entry) -> None:
         """Park it, or put it back with its new due time."""
-        if entry.offset not in self._entries:
+        before = self._entries.get(entry.offset)
+        if before is None:
             self._names.setdefault((entry.tenant, entry.id), []).append(entry.offset)
+        else:
+            self._uncount(before)
         self._entries[entry.offset] = entry
+        self.numbers[entry.tenant, entry.reason] += 1
         self._out.discard(entry.offset)
         if entry.reason in QUEUED:
             heappush(self._queues.setdefault(entry.tenant, []), entry.offset)
@@ -121,11 +127,17 @@ class Parking:
         self._out.discard(offset)
         entry = self._entries.pop(offset, None)
         if entry is not None:
+            self._uncount(entry)
             name = (entry.tenant, entry.id)
             self._names[name].remove(offset)
             if not self._names[name]:
                 del self._names[name]
         return entry
+
+    def _uncount(self, entry: Entry) -> None:
+        self.numbers[entry.tenant, entry.reason] -= 1
+        if not self.numbers[entry.tenant, entry.reason]:
+            del self.numbers[entry.tenant, entry.reason]
 
     def wake(self, tenant: str, at: float) -> None:
         """A slot of the tenant's window is free at `at`: look at its queue then, or earlier if that was said."""

@@ -61,7 +61,7 @@ class Partition:
         self._keeping = keeping
         self._flights = Flights()
         self._windows: dict[str, Windows] = {}
-        self._limits: dict[str, tuple[Limit, ...]] = {}
+        self.limited: dict[str, tuple[Limit, ...]] = {}
         self._unsettled: dict[int, Work] = {}
         self._ticks = 0
         self._advanced = False
@@ -149,7 +149,7 @@ class Partition:
         if tenant.over_limit == "reject" and not work.progress.attempts:
             wait = (full.until or now + 1) - now
             return Concluded(request.subject, RateLimited(wait), request.digest, work.progress)
-        self._limits[tenant.name] = limits
+        self.limited[tenant.name] = limits
         return Later(Reason.WINDOW, full.until or self._deadline(work), work.progress)
 
     def surplus(self, now: float, spare: int) -> list[Work]:
@@ -182,7 +182,7 @@ class Partition:
         self.ids.expire(now)
         for tenant in [name for name, windows in self._windows.items() if windows.idle(now)]:
             del self._windows[tenant]
-            self._limits.pop(tenant, None)
+            self.limited.pop(tenant, None)
 
     # intents
 
@@ -308,7 +308,7 @@ class Partition:
         return [entry for offset in offsets if (entry := self.parking.get(offset)) is not None]
 
     def _heads(self, tenant: str, now: float, most: int, *, spare: int) -> list[int]:
-        windows, limits = self.windows(tenant), self._limits.get(tenant, ())
+        windows, limits = self.windows(tenant), self.limited.get(tenant, ())
         free, own = windows.free(limits, now), self._flights.number(tenant)
         share = self._flights.share(tenant, self._room_for(spare)) - own
         if share < min(WORTHWHILE, own):

@@ -84,7 +84,7 @@ class Windows:
 
     def free(self, limits: Iterable[Limit], now: float) -> int:
         """How many more sends to one recipient each would be admitted now."""
-        return min((max(0, limit.count - self._used(limit, now)) for limit in limits), default=1_000_000)
+        return min((max(0, limit.count - self.used(limit, now)) for limit in limits), default=1_000_000)
 
     def next_free(self, limits: Iterable[Limit], now: float) -> float | None:
         """When the next send to one recipient would be admitted; None: when a send ends."""
@@ -103,12 +103,13 @@ class Windows:
 
     def _full(self, limit: Limit, recipients: int, now: float) -> Full | None:
         units = 1 if limit.unit == "messages" else recipients
-        excess = self._used(limit, now) + units - limit.count
+        excess = self.used(limit, now) + units - limit.count
         if excess <= 0:
             return None
         return Full(self._log(limit).frees(excess))
 
-    def _used(self, limit: Limit, now: float) -> int:
+    def used(self, limit: Limit, now: float) -> int:
+        """How much of that window is taken: what counts in it, and sends that have no reply yet."""
         log = self._log(limit)
         log.expire(now)
         taken = len(self._taken) if limit.unit == "messages" else sum(self._taken.values())

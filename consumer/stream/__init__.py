@@ -6,10 +6,11 @@ fetch that was under way when an epoch changed is dropped and the partition soug
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from itertools import groupby
 
+from consumer.core.overview import Overview, waiting, windows
 from consumer.core.parking import Reason
 from consumer.core.record import Record
 from consumer.stream.owned import LITTLE, Owned, World
@@ -47,8 +48,22 @@ class Stream:
 
     def parked(self) -> dict[Reason, int]:
         """How many requests wait, by reason."""
-        return Counter(
-            entry.reason for owned in self._owned.values() if owned.state is not None for entry in owned.state.parking
+        numbers: Counter[Reason] = Counter()
+        for owned in self._owned.values():
+            for (_, reason), number in owned.state.parking.numbers.items() if owned.state is not None else ():
+                numbers[reason] += number
+        return numbers
+
+    def overview(self, ready: Mapping[str, bool], lags: Mapping[int, int]) -> Overview:
+        """How everything stands, for people who look; `lags` are records behind the end, by partition."""
+        now = self._world.clock.now()
+        states = [owned.state for owned in self._owned.values() if owned.state is not None]
+        return Overview(
+            now,
+            ready,
+            tuple(owned.overview(lags.get(owned.number)) for owned in self._owned.values()),
+            tuple(one for state in states for one in waiting(state.parking)),
+            tuple(one for state in states for one in windows(state, now)),
         )
 
     async def run(self) -> None:

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from consumer.core.ending import Again, Concluded, Ending, Later, Ordered, Skipped
 from consumer.core.outcome import Expired
+from consumer.core.overview import PartitionNow
 from consumer.core.parking import Entry, Reason
 from consumer.core.partition import Admitted, Keeping, Partition, Work
 from consumer.core.record import Coordinates, Record
@@ -181,6 +182,14 @@ class Owned:
     @property
     def parked(self) -> int:
         return len(self.state.parking) if self.state is not None else 0
+
+    def overview(self, lag: int | None) -> PartitionNow:
+        """How it stands."""
+        state = self.state
+        if state is None:
+            return PartitionNow(self.number, self.open, None, lag, 0, 0, 0)
+        numbers = state.under_way, len(state.intents), len(state.parking)
+        return PartitionNow(self.number, self.open, state.position, lag, *numbers)
 
     @property
     def room(self) -> int:
