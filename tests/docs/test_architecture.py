@@ -27,7 +27,7 @@ def test_the_picture_of_endings_has_every_ending_and_no_other() -> None:
 
 
 def test_the_page_stays_a_page() -> None:
-    assert len(PAGE.splitlines()) <= 200
+    assert len(PAGE.splitlines()) <= 220
 
 
 def _section(heading: str) -> str:
