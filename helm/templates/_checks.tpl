@@ -24,7 +24,7 @@
 {{- $wrong = append $wrong (printf "tenants come from %s: leave one of them" (join " and " $sources)) -}}
 {{- end -}}
 
-{{- range $secret := list "smtp_pass" "client_secret" -}}
+{{- range $secret := list "smtp_pass" "client_secret" "private_key" -}}
 {{- if regexMatch (printf "\"%s\":" $secret) (toJson $v.tenants) -}}
 {{- $wrong = append $wrong (printf "tenants holds %s: it would lie in a ConfigMap for all to read. Use %s_file with secretVolumes, or fromSecret.tenants.file" $secret $secret) -}}
 {{- end -}}

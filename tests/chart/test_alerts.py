@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
+from consumer.adapters.metrics import Metrics
+from devtools.dashboard import dashboard
 from devtools.tools import NoToolError, promtool
 
 pytestmark = pytest.mark.chart
@@ -74,6 +77,7 @@ STILL, STILL_OFTEN = "EmailConsumerStandsStill", "EmailConsumerStandsStillOften"
 SCENES = (
     fires(LATE, "a fifth late for an hour", "70m", *timed("0+80x100", "0+100x100")),
     quiet(LATE, "a twentieth late for an hour", "70m", *timed("0+95x100", "0+100x100")),
+    quiet(LATE, "two late of five in a quiet night", "70m", *timed("0x20 0+1x3 3x100", "0x20 0+2x2 5x100")),
     quiet(LATE, "late once, and well since", "70m", *timed("0+0x20 0+100x100", "0+100x120")),
     quiet(LATE, "only what was parked is late", "70m", *timed("0+0x100", "0+100x100", waited="yes")),
     fires(LATE_SLOWLY, "four in a hundred late for hours", "8h", *timed("0+96x500", "0+100x500")),
@@ -147,6 +151,8 @@ SCENES = (
         "12m",
         parked("3x20", "window"),
     ),
+    fires("EmailConsumerRelayNotAllowed", "one waits", "20m", parked("1x30", "not-allowed")),
+    quiet("EmailConsumerRelayNotAllowed", "a relay that is down is another thing", "20m", parked("1x30", "retry")),
     fires("EmailConsumerRetriesPileUp", "more and more", "65m", parked("0+10x90", "retry")),
     quiet("EmailConsumerRetriesPileUp", "many, but fewer", "65m", parked("900-5x90", "retry")),
     quiet("EmailConsumerRetriesPileUp", "a few more", "65m", parked("0+1x90", "retry")),
@@ -240,6 +246,25 @@ def test_promtool_takes_the_rules(judge: Path) -> None:
     done = subprocess.run([judge, "check", "rules", RULES], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
     assert f"SUCCESS: {len(EVERY)} rules found" in done.stdout
+
+
+def test_promtool_understands_what_the_dashboard_asks(judge: Path, tmp_path: Path) -> None:
+    asked = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", [])]
+    rules = [
+        {"record": f"panel:{number}", "expr": text.replace("$__rate_interval", "5m")}
+        for number, text in enumerate(asked)
+    ]
+    file = tmp_path / "panels.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    done = subprocess.run([judge, "check", "rules", file], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(rules) > 30
+
+
+def test_promtool_has_nothing_to_say_against_our_metrics(judge: Path) -> None:
+    served = generate_latest(Metrics().registry)
+    done = subprocess.run([judge, "check", "metrics"], input=served, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("alert", ALERTS)

@@ -80,7 +80,9 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert len(re.findall(r"^  - ", said, re.MULTILINE)) == 4
 
 
-@pytest.mark.parametrize("place", ["default.smtp_pass", "tenants.acme.microsoft_auth.client_secret"])
+@pytest.mark.parametrize(
+    "place", ["default.smtp_pass", "tenants.acme.microsoft_auth.client_secret", "default.dkim.private_key"]
+)
 def test_a_password_among_the_values_is_refused_and_not_repeated(place: str) -> None:
     said = refused(HERE / "tenants-inline.yaml", "--set", f"tenants.{place}=c4n4ry")
     assert f"tenants holds {place.rsplit('.', maxsplit=1)[-1]}" in said
