@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 import yaml
+from pydantic import ByteSize, SecretStr
+from pydantic.fields import FieldInfo
 
 from consumer.settings import variables
 from consumer.settings.load import Variable
@@ -23,6 +25,18 @@ _FROM = {
 }
 
 
+_KINDS: tuple[tuple[set[type], Schema], ...] = (
+    ({bool}, {"type": "boolean"}),
+    ({int}, {"type": "integer"}),
+    ({float}, {"type": "number"}),
+    ({str, SecretStr, Path}, {"type": "string"}),
+    ({timedelta}, {"type": ["string", "number"], "pattern": r"^\d{1,10}(\.\d{1,6})?\s*(ms|s|m|h|d)?$"}),
+    ({ByteSize}, {"type": ["string", "integer"]}),
+)
+_ANYTHING: Schema = {"type": ["string", "number", "boolean", "array", "object"]}
+_BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
+
+
 def schema() -> Schema:
     """The whole of it."""
     properties: dict[str, Schema] = yaml.safe_load(_BASE.read_text())
@@ -31,7 +45,7 @@ def schema() -> Schema:
     settings = [variable for variable in variables().values() if not variable.secret]
     files = [variable for variable in settings if _is_file(variable)]
     secrets = [variable for variable in variables().values() if variable.secret]
-    properties["settings"] |= _grouped({variable: _kind(variable) for variable in settings}, everywhere=True)
+    properties["settings"] |= _grouped({one: kind_of_setting(one.info) for one in settings}, everywhere=True)
     properties["fromSecret"] |= _grouped(dict.fromkeys([*secrets, *files], _FROM))
     properties["fromConfigMap"] |= _grouped(dict.fromkeys(files, _FROM))
     return {
@@ -73,25 +87,21 @@ def _is_file(variable: Variable) -> bool:
     return Path in _types(variable.info.annotation)
 
 
-def _kind(variable: Variable) -> Schema:
-    annotation = variable.info.annotation
+def kind_of_setting(info: FieldInfo) -> Schema:
+    """What may be said for it: the consumer itself judges more closely."""
+    annotation = info.annotation
     if get_origin(annotation) is Literal:
         return {"enum": list(get_args(annotation))}
     found = _types(annotation)
-    if int in found and bool not in found:
-        bounds = {"minimum": _bound(variable, "ge"), "maximum": _bound(variable, "le")}
-        return {"type": "integer", **{name: value for name, value in bounds.items() if value is not None}}
-    if timedelta in found:
-        return {"type": ["string", "number"], "pattern": r"^\d{1,10}(\.\d{1,6})?\s*(ms|s|m|h|d)?$"}
-    if bool in found and found == {bool}:
-        return {"type": "boolean"}
-    if found & {bool, tuple, frozenset, dict, list, set}:
-        return {"type": ["string", "boolean", "array", "object"]}
-    return {"type": "string"}
+    kind = next((kind for types, kind in _KINDS if found <= types), _ANYTHING)
+    if kind["type"] not in ("integer", "number"):
+        return kind
+    bounds = {word: _bound(info, rule) for word, rule in _BOUNDS.items()}
+    return {**kind, **{word: value for word, value in bounds.items() if value is not None}}
 
 
-def _bound(variable: Variable, name: str) -> int | None:
-    return next((getattr(rule, name) for rule in variable.info.metadata if hasattr(rule, name)), None)
+def _bound(info: FieldInfo, name: str) -> float | None:
+    return next((getattr(rule, name) for rule in info.metadata if hasattr(rule, name)), None)
 
 
 def _types(annotation: Any) -> set[Any]:  # noqa: ANN401  an annotation has no type of its own

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from devtools.dashboard.panel import OURS, SOURCE
-from devtools.dashboard.rows import ROWS
+from consumer.adapters.metrics import TABLE
+from devtools.dashboard.panel import OURS, SOURCE, Panel
+from devtools.dashboard.rows import ROWS, unplaced
 
 PATH = Path(__file__).parents[2] / "monitoring" / "dashboards" / "consumer.json"
 _WIDTH = 24
@@ -40,7 +41,7 @@ def dashboard() -> dict[str, Any]:
 
 def _panels() -> Iterator[dict[str, Any]]:
     number, y = 0, 0
-    for title, panels in ROWS:
+    for title, panels in (*ROWS, *_rest()):
         number += 1
         yield {"id": number, "type": "row", "title": title, "collapsed": False, "panels": [], "gridPos": _line(y)}
         y, x, tallest = y + 1, 0, 0
@@ -51,6 +52,14 @@ def _panels() -> Iterator[dict[str, Any]]:
             yield panel.rendered(number, x, y)
             x, tallest = x + panel.width, max(tallest, panel.height)
         y += tallest
+
+
+def _rest() -> Iterator[tuple[str, tuple[Panel, ...]]]:
+    """A last row, of metrics that are in the table and in no other panel: none is forgotten."""
+    asked = "\n".join(query for _, panels in ROWS for panel in panels for query, _ in panel.queries)
+    panels = tuple(unplaced(metric) for metric in TABLE if metric.name not in asked)
+    if panels:
+        yield "More", panels
 
 
 def _line(y: int) -> dict[str, int]:

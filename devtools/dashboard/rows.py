@@ -1,7 +1,7 @@
 """What the dashboard shows: from what users notice to what causes it."""
 
 from consumer.adapters.metrics import table
-from consumer.adapters.metrics.table import Metric
+from consumer.adapters.metrics.table import Form, Metric
 from devtools.dashboard.panel import GREEN, RED, YELLOW, Panel, Steps
 
 
@@ -17,6 +17,18 @@ def _quantile(which: str, metric: Metric, by: str = "") -> str:
 def _mean(metric: Metric) -> str:
     total, count = (f"sum(rate({metric.name}_{part}{{@}}[$__rate_interval]))" for part in ("sum", "count"))
     return f"{total} / {count}"
+
+
+def unplaced(metric: Metric) -> Panel:
+    """A panel for a metric that nobody has given a place yet."""
+    by, legend = (f"by ({metric.label}) ", f"{{{{{metric.label}}}}}") if metric.label else ("", "")
+    queries = {
+        Form.COUNTER: f"sum {by}(rate({metric.name}{{@}}[$__rate_interval]))",
+        Form.GAUGE: f"sum {by}({metric.name}{{@}})",
+        Form.HISTOGRAM: _quantile("0.99", metric, metric.label or ""),
+    }
+    title = metric.name.removeprefix("consumer_").removesuffix("_total").replace("_", " ").capitalize()
+    return Panel(title, ((queries[metric.form], legend),), (metric,), "s" if metric.unit == "seconds" else "short")
 
 
 _FIRING = Panel(

@@ -2,14 +2,17 @@
 
 import re
 import tomllib
+from typing import Annotated
 
 import jsonschema_rs
 import orjson
 import pytest
 import yaml
+from pydantic import BaseModel, ByteSize, Field
 
 from consumer.settings import variables
 from devtools.chart import CHART, ROOT, made
+from devtools.chart.schema import kind_of_setting
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = orjson.loads((CHART / "values.schema.json").read_bytes())
@@ -67,6 +70,28 @@ def test_the_charts_user_is_the_images() -> None:
     (user, group) = re.findall(r"^USER (\d+):(\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
     security = VALUES["podSecurityContext"]
     assert (security["runAsUser"], security["runAsGroup"]) == (int(user), int(group))
+
+
+class Kinds(BaseModel):
+    flag: bool = False
+    count: Annotated[int, Field(ge=1, le=9)] = 1
+    rate: Annotated[float, Field(gt=0, le=1)] = 0.5
+    size: ByteSize = ByteSize(1)
+    word: str | None = None
+
+
+@pytest.mark.parametrize(
+    ("field", "kind"),
+    [
+        ("flag", {"type": "boolean"}),
+        ("count", {"type": "integer", "minimum": 1, "maximum": 9}),
+        ("rate", {"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+        ("size", {"type": ["string", "integer"]}),
+        ("word", {"type": "string"}),
+    ],
+)
+def test_a_setting_of_any_kind_can_be_said(field: str, kind: object) -> None:
+    assert kind_of_setting(Kinds.model_fields[field]) == kind
 
 
 def _fields(name: str) -> set[tuple[str, str]]:

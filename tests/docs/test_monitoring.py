@@ -12,9 +12,10 @@ import yaml
 
 from consumer.__main__ import main
 from consumer.adapters.metrics import TABLE
-from consumer.adapters.metrics.table import Form
+from consumer.adapters.metrics.table import Form, Metric
 from consumer.settings import Settings, variables
 from devtools import dashboard
+from devtools.dashboard.rows import unplaced
 
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load((ROOT / "monitoring/rules/consumer.yaml").read_text())
@@ -128,7 +129,7 @@ def test_a_runbook_names_settings_metrics_and_commands_that_exist(
 
 
 def test_the_dashboard_is_the_one_that_the_table_makes() -> None:
-    assert dashboard.PATH.read_text() == dashboard.text(), "run: python -m devtools.dashboard"
+    assert dashboard.PATH.read_text() == dashboard.text(), "run: python -m devtools.chart"
 
 
 def test_the_dashboard_shows_every_metric_and_says_what_to_do_about_it() -> None:
@@ -138,6 +139,16 @@ def test_the_dashboard_shows_every_metric_and_says_what_to_do_about_it() -> None
     assert [row.name for row in TABLE if row.name not in shown] == []
     assert [row.name for row in TABLE if row.to_do not in helped] == []
     assert all(panel["description"] and panel["title"] for panel in panels)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_metric_that_nobody_gave_a_place_would_have_a_panel_too(row: Metric) -> None:
+    panel = unplaced(row)
+    ((query, _),) = panel.queries
+    (name, matchers) = _SERIES.findall(query)[0]
+    assert name.removesuffix("_bucket") == row.name
+    assert matchers == "@"
+    assert panel.about == (row,)
 
 
 def test_the_panels_of_the_dashboard_lie_side_by_side_and_not_upon_one_another() -> None:
