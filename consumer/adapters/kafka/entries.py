@@ -1,14 +1,43 @@
 """A parked entry as it lies in the parked topic: keyed by home offset, its value JSON without any payload."""
 
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import orjson
+from pydantic import ConfigDict, Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from consumer.core.parking import Entry, Progress, Reason
 from consumer.core.record import Coordinates
 from consumer.core.reply import BLOCKED, Answer, Blocked, Reply
 
 VERSION = 1
+
+_Count = Annotated[int, Field(ge=0)]
+_Time = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
+
+
+class _Form(TypedDict):
+    """What an entry looks like. More than this may stand there."""
+
+    __pydantic_config__ = ConfigDict(strict=True)  # pyright: ignore[reportGeneralTypeIssues]  how pydantic has it
+
+    v: int
+    origin: tuple[_Count, _Count]
+    tenant: str
+    id: str
+    digest: str
+    due: _Time
+    deadline: _Time
+    reason: str
+    attempts: _Count
+    answers: list[tuple[_Count, int | None, str | None]]
+    response: tuple[int, str | None] | None
+    sent: list[tuple[_Time, _Count]]
+    last: str
+    promoted: NotRequired[bool]
+
+
+_FORM = TypeAdapter(_Form)
 
 
 def write_entry(entry: Entry) -> tuple[bytes, bytes]:
@@ -41,8 +70,8 @@ def read_entry(key: bytes | None, value: bytes | None) -> Entry | int | None:
     if value is None:
         return int(key)
     try:
-        return _entry(int(key), orjson.loads(value))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return _entry(int(key), _FORM.validate_json(value))
+    except ValueError:  # pydantic's own is one
         return None
 
 
@@ -54,14 +83,15 @@ def _read(code: int | None, enhanced: str | None) -> Answer:
     return BLOCKED if code is None else Reply(code, "", enhanced)
 
 
-def _entry(offset: int, value: dict[str, Any]) -> Entry | None:
+def _entry(offset: int, value: _Form) -> Entry | None:
     if value["v"] != VERSION:
         return None
+    response = value["response"]
     progress = Progress(
         attempts=value["attempts"],
         answers=tuple((index, _read(code, enhanced)) for index, code, enhanced in value["answers"]),
-        response=None if value["response"] is None else Reply(value["response"][0], "", value["response"][1]),
-        sent_at=tuple((at, recipients) for at, recipients in value["sent"]),
+        response=None if response is None else Reply(response[0], "", response[1]),
+        sent_at=tuple(value["sent"]),
         last_reason=value["last"],
         promoted=value.get("promoted", False),
     )

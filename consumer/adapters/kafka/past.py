@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
 
+from math import isfinite
 from typing import Any
 
 from aiokafka import ConsumerRecord
@@ -27,7 +28,7 @@ def read_past(raw: ConsumerRecord[Any, Any]) -> Past | None:
         digest = bytes.fromhex(headers.get(DIGEST_HEADER, b"").decode())
         tenant, request_id = _text(headers, "ce_tenant"), _text(headers, "ce_causationid")
         sent = _sent(headers.get(SENT_AT_HEADER, b""))
-    except (KeyError, ValueError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError):
         return None
     command = headers.get("ce_type") == _COMMAND
     mark = None if tenant is None or request_id is None else fingerprint(tenant, request_id, command=command)
@@ -41,4 +42,10 @@ def _text(headers: dict[str, bytes], name: str) -> str | None:
 
 def _sent(value: bytes) -> tuple[tuple[float, int], ...]:
     pairs = (one.partition(b":") for one in value.split(b",") if one)
-    return tuple((float(at), int(recipients)) for at, _, recipients in pairs)
+    return tuple((_finite(float(at)), int(recipients)) for at, _, recipients in pairs)
+
+
+def _finite(at: float) -> float:
+    if not isfinite(at):
+        raise ValueError
+    return at
