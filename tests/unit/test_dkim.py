@@ -53,11 +53,15 @@ def pem(key: PrivateKey, form: PrivateFormat = PrivateFormat.PKCS8) -> str:
 
 def record(name: bytes, timeout: int = 0) -> bytes:
     """What DNS would answer."""
-    key = {b"r1._domainkey.shop.example.": RSA.key, b"e1._domainkey.shop.example.": ED25519.key}[name]
-    if isinstance(key, RSAPrivateKey):
-        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return b"v=DKIM1; k=rsa; p=" + b64encode(public)
-    return b"v=DKIM1; k=ed25519; p=" + b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    return public({b"r1._domainkey.shop.example.": RSA, b"e1._domainkey.shop.example.": ED25519}[name])
+
+
+def public(key: DkimKey) -> bytes:
+    """The record of a key."""
+    if isinstance(key.key, RSAPrivateKey):
+        der = key.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return b"v=DKIM1; k=rsa; p=" + b64encode(der)
+    return b"v=DKIM1; k=ed25519; p=" + b64encode(key.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
 
 
 def verified(content: bytes, number: int = 0) -> bool:
