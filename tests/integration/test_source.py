@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
 
 from consumer.adapters.kafka.client import Cluster, Names
 from consumer.adapters.kafka.source import KafkaSource, Membership
@@ -121,3 +122,47 @@ async def test_a_fetch_of_what_is_not_ours_fetches_nothing(group: Group) -> None
     await member.has(2)
     assert await member.source.fetch([], 10, 0.05) == []
     assert await member.source.fetch([7], 10, 0.05) == []
+
+
+async def test_a_header_whose_name_is_not_utf_8_stops_nobody(
+    broker: str, topics: Callable[..., Awaitable[str]]
+) -> None:
+    requests = await topics("requests", partitions=1)
+    async with AIOKafkaProducer(bootstrap_servers=broker, linger_ms=0) as producer:
+        for value in (b"before", b"poison", b"after"):
+            batch: Any = producer.create_batch()
+            for part in (b"1", b"2"):
+                batch.append(key=None, value=value + part, timestamp=None, headers=[("\x01\x02", b"x"), ("good", None)])
+            batch._builder = Spoilt(batch._builder, spoil=value == b"poison")  # noqa: SLF001
+            await (await producer.send_batch(batch, requests, partition=0))
+    source = KafkaSource(Cluster(broker), Names(requests, "none", "none", f"g{uuid.uuid4().hex[:8]}"), FAST)
+    member = Member(source)
+    await source.start(member.give_back, member.take)
+    try:
+        await member.has(1)
+        source.seek(0, 0)
+        found = await member.fetched(6)
+        (again,) = await source.reread([Coordinates(0, 2)])
+    finally:
+        await source.stop()
+    assert [record.value for record in found] == [b"before1", b"before2", b"poison1", b"poison2", b"after1", b"after2"]
+    assert found[2].headers == (("\ufffd\ufffd", b"x"), ("good", b""))
+    assert again == found[2]
+
+
+class Spoilt:
+    """A batch that is written as a client in another language may write it: names of headers are bytes to it."""
+
+    def __init__(self, inner: Any, *, spoil: bool) -> None:  # noqa: ANN401
+        self._inner = inner
+        self._spoil = spoil
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._inner, name)
+
+    def build(self) -> bytes:
+        batch = bytearray(self._inner.build())
+        if self._spoil:
+            batch = batch.replace(b"\x04\x01\x02", b"\x04\xff\xfe")
+            batch[17:21] = calc_crc32c(bytes(batch[21:])).to_bytes(4, "big")
+        return bytes(batch)

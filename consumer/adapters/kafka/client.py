@@ -14,6 +14,8 @@ from aiokafka import conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from typing_extensions import override
 
+from consumer.adapters.kafka import batches
+
 GONE_WRONG = (KafkaError, OSError, TimeoutError, AssertionError)
 """What the client raises when a call did not come to its end. It asserts its own states: one that is broken is an error."""
 
@@ -37,6 +39,7 @@ class Connection(conn.AIOKafkaConnection):
 
 
 conn.AIOKafkaConnection = Connection  # the library has no other way to be given one; pinned to 0.14
+batches.install()
 
 
 @dataclass(frozen=True, slots=True)

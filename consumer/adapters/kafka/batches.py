@@ -1,0 +1,91 @@
+"""Batches of records as they come from the broker, of which none can stop its partition.
+
+The name of a header is a string, says Kafka's protocol, but neither brokers nor all producers see to it that it is
+UTF-8. The library raises where it is not, before the record is anybody's: again and again, for the next fetch brings the
+same batch. Here such a name is read with U+FFFD in it, and its record ends like any other.
+"""
+
+# The library has types for half of itself.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
+
+from collections.abc import Iterator
+from struct import unpack_from
+from typing import Any
+
+from aiokafka.consumer import fetcher
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import MemoryRecords
+from typing_extensions import override
+
+_OVERHEAD = 12  # the base offset and the length of what follows, of every format
+
+
+class Batches:
+    """What one fetch brought of one partition."""
+
+    def __init__(self, content: bytes) -> None:
+        self._inner: Any = MemoryRecords(content)
+        self._content = memoryview(content)
+        self._at = 0
+
+    def has_next(self) -> bool:
+        return self._inner.has_next()
+
+    def size_in_bytes(self) -> int:
+        return self._inner.size_in_bytes()
+
+    def next_batch(self) -> Any:  # noqa: ANN401  of the library's several kinds
+        start = self._at
+        (length,) = unpack_from(">i", self._content, start + 8)
+        self._at = start + _OVERHEAD + length
+        return _Batch(self._inner.next_batch(), self._content[start : self._at])
+
+
+class _Batch:
+    """A batch of the library's, read once more and leniently where it cannot be read."""
+
+    def __init__(self, inner: Any, content: memoryview) -> None:  # noqa: ANN401
+        self._inner = inner
+        self._content = content
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._inner, name)
+
+    def __next__(self) -> Any:  # noqa: ANN401
+        return next(self._inner)
+
+    def __iter__(self) -> Iterator[Any]:
+        read = 0
+        try:
+            for record in self._inner:
+                yield record
+                read += 1
+        except UnicodeDecodeError:
+            yield from self._leniently(read)
+
+    def _leniently(self, skip: int) -> Iterator[Any]:
+        """All of it but the first few, by the library's reader in Python: the other one has lost its place."""
+        batch: Any = iter(_DefaultRecordBatchPy(self._content))
+        batch._buffer = _Lenient(batch._buffer)  # noqa: SLF001
+        for number, record in enumerate(batch):
+            if number >= skip:
+                yield record
+
+
+class _Lenient(bytearray):
+    """Bytes whose parts can be decoded, whatever they are."""
+
+    @override
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return _Lenient(found) if isinstance(index, slice) else found
+
+    @override
+    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:
+        return super().decode(encoding, "replace")
+
+
+def install() -> None:
+    """Have every client read by these: the library has no other way to be given one; pinned to 0.14."""
+    fetcher.MemoryRecords = Batches
