@@ -50,6 +50,11 @@ def test_an_entry_is_read_back_as_it_was_written() -> None:
     assert read_entry(KEY, None) == 7
 
 
+def test_an_entry_of_a_record_that_was_dated_oddly_is_read_back() -> None:
+    odd = replace(ENTRY, due=-5.0, deadline=9.2e15)
+    assert read_entry(*write_entry(odd)) == odd
+
+
 def test_an_entry_with_more_in_it_is_read() -> None:
     assert read_entry(KEY, orjson.dumps(WRITTEN | {"later": {}})) == ENTRY
 
