@@ -1,6 +1,5 @@
 """chasquid, which runs as anybody. Its mailboxes are users of a domain; what it delivers goes to a program of ours."""
 
-import sys
 from contextlib import AsyncExitStack
 
 from typing_extensions import override
@@ -10,13 +9,9 @@ from devtools.mta import PASSWORD, USER, Mta, Place, program, run
 
 _DOMAIN = "example.com"
 
-_DELIVER = """#!{python}
-import os, sys, uuid
-name = uuid.uuid4().hex
-part, path = (os.path.join({folder!r}, kind, name) for kind in ("tmp", "new"))
-with open(part, "wb") as file:
-    file.write(sys.stdin.buffer.read())
-os.rename(part, path)
+_DELIVER = """#!/bin/sh
+# One a mail: a Python would be too much.
+file=$(mktemp {folder}/tmp/XXXXXXXXXX) && cat > "$file" && mv "$file" {folder}/new/
 """
 
 
@@ -26,7 +21,7 @@ class Chasquid(Mta):
         server, tool = program("chasquid"), program("chasquid-util")
         folder = place.folder
         deliver = folder / "deliver"
-        deliver.write_text(_DELIVER.format(python=sys.executable, folder=str(folder / "mail")))
+        deliver.write_text(_DELIVER.format(folder=folder / "mail"))
         deliver.chmod(0o700)
         for kind in ("tmp", "new"):
             (folder / "mail" / kind).mkdir()

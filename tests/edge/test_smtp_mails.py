@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.adapters.smtp.content import stuffed
+from consumer.adapters.smtp.content import BLOCK, stuffed
 from consumer.core.attempt import Answered, NotSent, Stage
+from consumer.core.compose import Letter, compose
+from consumer.core.mail import Address, Mail
 from consumer.core.reply import Reply
 from devtools.relay_script import Say
 from tests.edge.post import PIPELINED, STAGES, granted, mail, posting
@@ -52,6 +54,37 @@ def test_only_the_end_is_a_lone_dot(lines: list[bytes]) -> None:
 
     assert (b"\r\n" + wire).find(b"\r\n.\r\n") == len(wire) - 3
     assert [line[1:] if line.startswith(b".") else line for line in wire.split(b"\r\n")[:-2]] == lines
+
+
+@pytest.mark.parametrize("border", range(BLOCK - 4, BLOCK + 3))
+def test_a_dot_at_the_border_of_a_block_is_doubled_like_any_other(border: int) -> None:
+    content = b"x" * border + b"\r\n.\r\n..\r\n.a\r\nx\r\n" + b".\r\n" * BLOCK
+    wire = b"".join(block for block, _ in stuffed(content))
+
+    assert wire.find(b"\r\n.\r\n") == len(wire) - 5
+    lines = wire.removesuffix(b".\r\n").splitlines(keepends=True)
+    assert b"".join(line[1:] if line.startswith(b".") else line for line in lines) == content
+
+
+SMUGGLED = "MAIL FROM:<eve@evil.example>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\nSubject: smuggled\r\n\r\nx"
+
+
+@MODES
+@pytest.mark.parametrize(
+    "end", ["\n.\n", "\r.\r", "\r\n.\n", "\n.\r\n", "\r.\r\n", "\r\n.\r", "\r\n.\r\n", "\r\n\0.\r\n"]
+)
+async def test_nothing_in_a_body_is_read_as_its_end(end: str, extensions: tuple[str, ...]) -> None:
+    letter = Letter(
+        None, Address("a@b.example"), (Address("ann@example.com"),), (), (), "x", f"a{end}{SMUGGLED}{end}", None
+    )
+    content = compose(letter, message_id="<1@b.example>", date="Sat, 21 Nov 2026 11:00:00 +0000")
+    async with posting(extensions=extensions) as post:
+        first = Mail(Address("a@b.example"), (Address("ann@example.com"),), content, "<1@b.example>")
+        assert isinstance(await post.send(first), Answered)
+        assert isinstance(await post.send(2), Answered)
+
+        assert [taken.sender for taken in post.relay.taken] == ["a@b.example", "no-reply@acme.example"]
+        assert post.relay.taken[0].content == content
 
 
 @MODES

@@ -33,7 +33,7 @@ from tests.builders import body, record, tenant
 from tests.edge.post import CLOCK, granted, options
 from tests.unit.test_dkim import public
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 DECODER = Decoder(requests())
 PATIENCE = Timeouts(*(30.0,) * 9)  # chasquid makes each login cost it dear
 KEY = DkimKey("example.com", "s1", generate_private_key(65537, 2048))
