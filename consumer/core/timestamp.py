@@ -8,6 +8,7 @@ _RFC3339 = re.compile(
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 )
+_FIRST, _LAST = -62_135_596_800.0, 253_402_300_799.0  # of the years 1 and 9999, that datetime knows
 
 
 def parse_timestamp(text: str) -> float | None:
@@ -21,5 +22,6 @@ def parse_timestamp(text: str) -> float | None:
 
 
 def format_timestamp(seconds: float) -> str:
-    """The same the other way round, in UTC and to the millisecond."""
+    """The same the other way round, in UTC and to the millisecond; what no calendar has is its last or first day."""
+    seconds = min(max(seconds, _FIRST), _LAST)
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
