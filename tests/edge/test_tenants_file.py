@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import structlog.testing
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from consumer.adapters.tenants_file import Directory, State, TenantsFile, read
+from consumer.core.dkim import PrivateKey
 from consumer.core.tenant import Tenant, UnknownTenant
 from consumer.core.tenants import Faults
 
@@ -129,6 +132,35 @@ async def test_a_changed_password_file_takes_effect(path: Path, tmp_path: Path) 
     acme = await tenants.get("acme")
     assert isinstance(acme, Tenant)
     assert acme.relay.password == "new!"
+
+
+def pem() -> str:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+async def test_a_changed_key_to_sign_with_takes_effect_and_a_broken_one_does_not(path: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "dkim.pem"
+    secret.write_text(pem())
+    key = f"{{domain: d.example, selector: s1, private_key_file: {secret}}}"
+    write(path, f"tenants: {{acme: {{smtp_host: h, domain: d.example, dkim: [{key}]}}}}")
+    states: list[State] = []
+    tenants = opened(path, states)
+    keys = [signing(await tenants.get("acme"))]
+    for text in (pem(), "canary"):
+        replace(secret, text)
+        await tenants.look()
+        await tenants.look()
+        keys.append(signing(await tenants.get("acme")))
+    assert keys[0] is not keys[1]
+    assert keys[1] is keys[2]
+    (error,) = states[-1].errors
+    assert error.startswith("tenants.acme.dkim private_key_file must hold a private key")
+    assert "canary" not in error
+
+
+def signing(found: Tenant | UnknownTenant) -> PrivateKey:
+    assert isinstance(found, Tenant)
+    return found.dkim[0].key
 
 
 def bomb() -> str:
