@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from consumer.adapters.smtp.link import LONGEST_LINE, LONGEST_TEXT, MOST_LINES, Link, LinkError
+from consumer.adapters.smtp.link import LONGEST_LINE, LONGEST_TEXT, MOST_LINES, Flight, Link, LinkError
 from consumer.adapters.smtp.reasons import Reason
 from consumer.core.attempt import Answered, InDoubt, Lapsed, NotSent
 from consumer.core.reply import Reply
@@ -47,22 +47,24 @@ class Nowhere(asyncio.Transport):
 async def heard(chunks: list[bytes]) -> tuple[list[Reply], Reason | None, int]:
     """The replies to six commands, why there are no more, and the most bytes that were kept."""
     link, most = Link(Nowhere()), 0
-    link.ask(b"", ASKED)
+    flights = [link.ask(b"", 60.0) for _ in range(ASKED)]
     for chunk in chunks:
         link.data_received(chunk)
         most = max(most, len(link._buffer))  # noqa: SLF001  memory is what this is about
-    replies: list[Reply] = []
+    reason = await ended(link, flights)
+    link.abort()
+    return [reply for flight in flights for reply in flight.replies], reason, most
+
+
+async def ended(link: Link, flights: list[Flight]) -> Reason | None:
+    """Why not all of the replies came that would have come by now."""
     try:
-        while len(replies) < ASKED:
-            replies.append(await link.reply(0.0))
-    except LinkError as ended:
-        return replies, ended.reason, most
-    return replies, None, most
-
-
-async def every_reply(link: Link) -> None:
-    for _ in range(ASKED + 1):
-        await link.reply(1.0)
+        for flight in flights:
+            if flight.done.done():
+                await link.land(flight)
+    except LinkError as error:
+        return error.reason
+    return None
 
 
 def cut(stream: bytes, seed: int) -> list[bytes]:
@@ -99,13 +101,14 @@ def test_replies_are_the_same_in_whatever_pieces_they_come(stream: bytes, seed: 
 )
 async def test_what_is_no_reply_ends_the_link_at_once(stream: bytes, reason: Reason) -> None:
     link = Link(Nowhere())
-    link.ask(b"", ASKED)
+    flights = [link.ask(b"", 60.0) for _ in range(ASKED)]
     for start in range(0, len(stream), 65_536):
         link.data_received(stream[start : start + 65_536])
     assert not link.usable
-    with pytest.raises(LinkError) as ended:
-        await every_reply(link)
-    assert ended.value.reason is reason
+    with pytest.raises(LinkError) as lost:
+        link.ask(b"", 60.0)
+    assert lost.value.reason is reason
+    assert await ended(link, flights) in (reason, None)
     assert len(link._buffer) <= LONGEST_LINE + 65_536  # noqa: SLF001
     assert len(link._texts) <= MOST_LINES + 1  # noqa: SLF001
 
