@@ -32,18 +32,21 @@ from consumer.adapters.metrics.observer import Telemetry
 from consumer.adapters.smtp.transport import SmtpTransport
 from consumer.adapters.tenants_file import TenantsFile
 from consumer.adapters.vault_http import VaultHttp
+from consumer.core.attribute import SEND_TEST_EMAIL, VALIDATE_CREDENTIALS
 from consumer.core.decode import Decoder
 from consumer.core.encode import outcome_event
 from consumer.core.ending import Concluded
 from consumer.core.ladder import LADDER
 from consumer.core.partition import Keeping
 from consumer.core.record import Headers
+from consumer.core.tenant import HOUR
 from consumer.core.tenants import Faults
 from consumer.delivery import Delivery
-from consumer.outside import guard_of, smtp_options, tenants_of, vault_of
+from consumer.outside import guard_of, prober_of, smtp_options, tenants_of, vault_of
 from consumer.ports import BrokenError, UncertainError
 from consumer.settings import Kafka, Settings
 from consumer.stream import Pace, Room, Stream, World
+from consumer.validation import Validating
 
 _log = structlog.stdlib.get_logger("consumer")
 
@@ -109,9 +112,9 @@ class App:
         self._names = Names(
             settings.topics.requests, settings.topics.outcomes, settings.topics.parked, settings.kafka.group_id
         )
-        self._transport = SmtpTransport(
-            self._clock, smtp_options(settings.smtp), on_stage=metrics.stage, reach=guard_of(settings.network).reach
-        )
+        reach = guard_of(settings.network).reach
+        self._transport = SmtpTransport(self._clock, smtp_options(settings.smtp), on_stage=metrics.stage, reach=reach)
+        self._prober = prober_of(settings.smtp, metrics, self._clock, reach)
         self._vault = vault_of(settings.pii)
         self._source = KafkaSource(self._cluster, self._names, self._membership())
         self._journal = self._made_journal()
@@ -230,6 +233,7 @@ class App:
             random.SystemRandom().random,
             LADDER,
             self._vault,
+            Validating(self._tenants, self._prober, self._clock),
         )
         pace = Pace(
             in_flight=work.in_flight,
@@ -239,7 +243,8 @@ class App:
             drain_within=work.drain_within.total_seconds(),
         )
         dedupe, oldest = work.dedupe.total_seconds(), work.max_age.total_seconds()
-        keeping = Keeping(ids=dedupe, sends=max(dedupe, oldest), requests=oldest)
+        trials = {SEND_TEST_EMAIL: work.test_emails, VALIDATE_CREDENTIALS: work.validations}
+        keeping = Keeping(ids=dedupe, sends=max(dedupe, oldest, HOUR), requests=oldest, trials=trials)
         return World(
             self._source,
             self._journal,

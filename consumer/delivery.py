@@ -18,13 +18,16 @@ from consumer.core.outcome import Invalid
 from consumer.core.parking import Reason
 from consumer.core.partition import Admitted, Work
 from consumer.core.record import Record
-from consumer.core.request import Command, Request
+from consumer.core.request import Command, Request, Validation
 from consumer.core.resolve import Values, discreet, tokens
+from consumer.core.send_test_email import as_tested
 from consumer.core.tenant import Tenant, Unavailable, UnknownTenant
 from consumer.ports import Clock, Tenants, Transport, Vault
+from consumer.validation import NOBODY, Validating
+from consumer.validation import Desk as ValidationDesk
 
 
-class Desk(Protocol):
+class Desk(ValidationDesk, Protocol):
     """The partition that a request is at: who lives here, who is admitted, who has leave to send."""
 
     def home(self, tenant: str) -> int:
@@ -51,6 +54,7 @@ class Delivery:
     chance: Callable[[], float]
     ladder: tuple[float, ...]
     vault: Vault
+    validating: Validating
 
     async def handle(self, work: Work, desk: Desk) -> Ending:  # noqa: C901, PLR0911  each step may end it
         """The way, once: an ending for whatever can happen on it."""
@@ -63,13 +67,15 @@ class Delivery:
             return Forwarded(home)
         if isinstance(request, Command):
             return Ordered(request)
+        if isinstance(request, Validation):
+            return await self.validating.handle(work, request, desk)
         work.request = request
 
-        tenant = await self.tenants.get(request.tenant)
+        tenant = await self._tenant(request)
         if isinstance(tenant, Unavailable):
             return Later(Reason.CONFIG, self.clock.now() + WHILE_DOWN, work.progress)
-        if isinstance(tenant, UnknownTenant):
-            return Concluded(request.subject, NOBODY, request.digest, work.progress)
+        if isinstance(tenant, Invalid):
+            return Concluded(request.subject, tenant, request.digest, work.progress)
 
         admitted = desk.admit(work, request, tenant, self.clock.now())
         if not isinstance(admitted, Admitted):
@@ -91,6 +97,15 @@ class Delivery:
         chance = Chance(self.clock.now(), self.chance(), self.ladder)
         return conclude(request, tenant, posted, work.progress, discreet(attempt, values), chance)
 
+    async def _tenant(self, request: Request) -> Tenant | Invalid | Unavailable:
+        """Whose mail it is; of a test with what that says in place of the stored configuration."""
+        tenant = await self.tenants.get(request.tenant)
+        if isinstance(tenant, UnknownTenant):
+            return NOBODY
+        if request.test is None or isinstance(tenant, Unavailable):
+            return tenant
+        return as_tested(request.test, tenant)
+
     async def _values(self, request: Request) -> Values | Unavailable:
         """What the request's tokens stand for, for this one attempt."""
         asked = tokens(request.email)
@@ -108,7 +123,7 @@ class Delivery:
         request = self._again(work)
         if isinstance(request, Concluded):
             return request
-        tenant = await self.tenants.get(request.tenant)
+        tenant = await self._tenant(request)
         work.tenant = tenant if isinstance(tenant, Tenant) else None
         return in_doubt(request, work.tenant, work.progress, self.clock.now() + lifetime)
 
@@ -118,9 +133,9 @@ class Delivery:
         if isinstance(request, Concluded):
             return request
         if work.progress.sent_at:
-            tenant = await self.tenants.get(request.tenant)
-            if isinstance(tenant, UnknownTenant):
-                return Concluded(request.subject, NOBODY, request.digest, work.progress)
+            tenant = await self._tenant(request)
+            if isinstance(tenant, Invalid):
+                return Concluded(request.subject, tenant, request.digest, work.progress)
             work.tenant = tenant if isinstance(tenant, Tenant) else None
         outcome = cancel(request, work.tenant, work.progress)
         return outcome and Concluded(request.subject, outcome, request.digest, work.progress)
@@ -133,14 +148,12 @@ class Delivery:
                 return request
             case Refused(subject, outcome):
                 return Concluded(subject, outcome)
-            case Command():  # is never parked, and has no leave to send
+            case Command() | Validation():  # are never parked, and have no leave to send
                 raise AssertionError(work.record.at)
 
 
 WHILE_DOWN = 30.0
 """Seconds after which a dependency that was down is asked again."""
-
-NOBODY = Invalid("unknown-tenant", ("tenant: not configured",))
 
 
 def _permit(desk: Desk, work: Work) -> Callable[[], Awaitable[float | None]]:

@@ -4,7 +4,9 @@ from consumer.adapters.config_api import ConfigApi
 from consumer.adapters.guard import Guard
 from consumer.adapters.memory_contents import KnownValues
 from consumer.adapters.metrics import Metrics
+from consumer.adapters.smtp.dialer import Dialer, Reach
 from consumer.adapters.smtp.options import PoolLimits, SmtpOptions, Timeouts
+from consumer.adapters.smtp.prober import SmtpProber
 from consumer.adapters.tenants_file import TenantsFile, read
 from consumer.adapters.vault_file import VaultFile
 from consumer.adapters.vault_http import VaultHttp
@@ -42,6 +44,13 @@ def smtp_options(smtp: Smtp) -> SmtpOptions:
 def guard_of(network: NetworkGuard) -> Guard:
     """The guard before relays, whoever names them: an address that is public, or that the operator allows."""
     return Guard(Borders.of(network.allow), network.hosts)
+
+
+def prober_of(smtp: Smtp, metrics: Metrics, clock: Clock, reach: Reach) -> SmtpProber:
+    """The way to relays without a mail, past the same guard as with one."""
+    options = smtp_options(smtp)
+    dialer = Dialer(clock, options, on_stage=metrics.stage, reach=reach)
+    return SmtpProber(dialer, clock, options.timeouts, smtp.validation_timeout.total_seconds())
 
 
 def tenants_of(settings: Settings, metrics: Metrics, clock: Clock) -> TenantsFile | ConfigApi | Faults:

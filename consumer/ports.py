@@ -10,6 +10,7 @@ from consumer.core.mail import Mail
 from consumer.core.metadata import Foreign, Metadata
 from consumer.core.parking import Entry
 from consumer.core.past import Past
+from consumer.core.probe import Probed
 from consumer.core.record import Coordinates, Record
 from consumer.core.resolve import Values
 from consumer.core.tenant import Relay, Tenant, Unavailable, UnknownTenant
@@ -57,6 +58,14 @@ class Transport(Protocol):
         `permit` is asked once, before DATA and as late as a busy connection allows. Cancelled, it leaves
         no connection behind that could answer the next mail with this one's replies.
         """
+        ...
+
+
+class Prober(Protocol):
+    """The way to relays without a mail."""
+
+    async def probe(self, relay: Relay) -> Probed:
+        """Connect, secure, log in once where there is a login, and say goodbye. Bounded, and never raises for a relay."""
         ...
 
 

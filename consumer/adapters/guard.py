@@ -34,6 +34,10 @@ async def lookup(host: str, port: int) -> list[Place]:
     return [(family, str(address[0]), port) for family, _, _, _, address in found if family in _FAMILIES]
 
 
+def _unnoticed() -> None:
+    """Nobody wants to know."""
+
+
 class Guard:
     """Connects to what the borders let through, and to the places that an operator has put in a host's stead."""
 
@@ -42,14 +46,19 @@ class Guard:
         self._places = places or {}
         self._lookup = lookup
 
-    async def reach(self, host: str, port: int, within: float) -> socket.socket:
+    async def reach(
+        self, host: str, port: int, within: float, *, resolved: Callable[[], None] = _unnoticed
+    ) -> socket.socket:
         """Try the host's addresses in the resolver's order, each with an equal share of the time.
+
+        `resolved` is told when there are addresses that may be connected to.
 
         Raises NotAllowedError where none of them may be connected to, socket.gaierror or UnicodeError where
         there are none, another OSError where none answers.
         """
         async with asyncio.timeout(within):
             found = await self.found(host, port)
+        resolved()
         error: OSError = OSError("no address")
         for place in found:
             try:

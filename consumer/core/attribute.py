@@ -12,9 +12,17 @@ from consumer.core.timestamp import parse_timestamp
 
 SEND_EMAIL = "email.send-email.v1"
 PARKED_COMMAND = "email.parked-command.v1"
+SEND_TEST_EMAIL = "email.send-test-email.v1"
+VALIDATE_CREDENTIALS = "email.validate-credentials.v1"
+TRIALS = frozenset((SEND_TEST_EMAIL, VALIDATE_CREDENTIALS))
+"""What tries credentials out: answered at once, and limited on its own."""
 TYPES: Mapping[str, str] = {
     SEND_EMAIL: SEND_EMAIL,
     "send-email": SEND_EMAIL,
+    SEND_TEST_EMAIL: SEND_TEST_EMAIL,
+    "send-test-email": SEND_TEST_EMAIL,
+    VALIDATE_CREDENTIALS: VALIDATE_CREDENTIALS,
+    "validate-credentials": VALIDATE_CREDENTIALS,
     PARKED_COMMAND: PARKED_COMMAND,
     "parked-command": PARKED_COMMAND,
 }

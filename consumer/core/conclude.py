@@ -12,6 +12,7 @@ from consumer.core.outcome import (
     Accepted,
     Cancelled,
     Expired,
+    Failed,
     Invalid,
     Outcome,
     Refusal,
@@ -21,6 +22,7 @@ from consumer.core.outcome import (
     Unresolvable,
 )
 from consumer.core.parking import Progress, Reason
+from consumer.core.probe import discreet_reply, place
 from consumer.core.reply import Answer, Reply
 from consumer.core.request import Request
 from consumer.core.tenant import Tenant
@@ -50,15 +52,12 @@ def conclude(
     """How the request ends or goes on after this attempt."""
     match attempt:
         case Answered():
-            return _answered(request, tenant, _after(progress, posted, attempt), chance)
+            progress = _after(progress, posted, attempt)
+            if request.test is not None and len(progress.answers) < len(request.email.recipients):
+                return _told(request, posted, progress, _last_word(attempt))
+            return _answered(request, tenant, progress, chance)
         case NotSent():
-            progress = replace(progress, attempts=progress.attempts + 1)
-            if attempt.reason == NOT_ALLOWED:
-                return _not_allowed(request, tenant, progress, chance)
-            answer = _verdict(attempt)
-            if answer is None:
-                return _retry(replace(progress, last_reason=_reason(attempt)), chance)
-            return _refused(request, tenant, posted, progress, answer)
+            return _not_sent(request, tenant, posted, progress, attempt, chance)
         case InDoubt():
             return in_doubt(request, tenant, progress, chance.now)
         case Lapsed():
@@ -159,6 +158,34 @@ def _answered(request: Request, tenant: Tenant, progress: Progress, chance: Chan
     if len(progress.answers) < len(request.email.recipients):
         return _retry(progress, chance)
     return Concluded(request.subject, finish(request, tenant, progress), request.digest, progress)
+
+
+def _not_sent(
+    request: Request, tenant: Tenant, posted: Posted, progress: Progress, attempt: NotSent, chance: Chance
+) -> Ending:
+    progress = replace(progress, attempts=progress.attempts + 1)
+    answer = _verdict(attempt)
+    if answer is not None:
+        return _refused(request, tenant, posted, progress, answer)
+    if request.test is not None:
+        return _told(request, posted, progress, attempt)
+    if attempt.reason == NOT_ALLOWED:
+        return _not_allowed(request, tenant, progress, chance)
+    return _retry(replace(progress, last_reason=_reason(attempt)), chance)
+
+
+def _last_word(attempt: Answered) -> NotSent:
+    """Where it ended that the mail was refused for now."""
+    refused = next((reply for reply in attempt.recipients if not reply.positive), None)
+    return NotSent(Stage.DATA if refused is None else Stage.RCPT, "refused", refused or attempt.data)
+
+
+def _told(request: Request, posted: Posted, progress: Progress, attempt: NotSent) -> Concluded:
+    """A test is not tried again: somebody waits for what is said now."""
+    own_user = request.test is not None and request.test.smtp_user is not None
+    reply = discreet_reply(attempt.reply, posted.relay, own_user=own_user)
+    outcome = Failed(place(attempt), attempt.reason, reply)
+    return Concluded(request.subject, outcome, request.digest, progress)
 
 
 def _verdict(attempt: NotSent) -> Reply | None:

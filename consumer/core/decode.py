@@ -12,20 +12,23 @@ import orjson
 from pydantic import ValidationError
 
 from consumer.core.address import parse_recipient
-from consumer.core.attribute import PARKED_COMMAND, SEND_EMAIL
+from consumer.core.attribute import PARKED_COMMAND, SEND_EMAIL, SEND_TEST_EMAIL, VALIDATE_CREDENTIALS
 from consumer.core.envelope import Event, Refused, unwrap
 from consumer.core.judge import MAX_ERRORS, Judge
 from consumer.core.outcome import Invalid
 from consumer.core.parked_command import ParkedCommand
 from consumer.core.record import Record
-from consumer.core.request import Command, Request
+from consumer.core.request import Command, Request, Validation
 from consumer.core.send_email import SendEmail
+from consumer.core.send_test_email import SendTestEmail, mail_of
+from consumer.core.validate_credentials import ValidateCredentials
 
 __all__ = ["Decoder", "Refused"]
 
 MAX_RECIPIENTS = 1000
+_UNDELIVERABLE = "expected a domain and a length that a relay can take"
 
-Asked: TypeAlias = Request | Command
+Asked: TypeAlias = Request | Validation | Command
 """What can be asked for: a class for each type of event."""
 
 
@@ -59,6 +62,21 @@ def _send_email(record: Record, event: Event) -> Request | Refused:
     return Request(event.subject, event.id, event.tenant, email, record.timestamp, _digest(event), event.expires)
 
 
+def _send_test_email(record: Record, event: Event) -> Request | Refused:
+    test = SendTestEmail.model_validate(event.data)
+    addresses = (("email", test.email), ("from_address", test.from_address))
+    errors = tuple(f"/{name}: {_UNDELIVERABLE}" for name, address in addresses if address and not _deliverable(address))
+    if errors:
+        return _refused(event, errors)
+    email = mail_of(test, tenant=event.tenant, request_id=event.id, asked_at=record.timestamp)
+    return Request(event.subject, event.id, event.tenant, email, record.timestamp, _digest(event), event.expires, test)
+
+
+def _validate_credentials(record: Record, event: Event) -> Validation:
+    access = ValidateCredentials.model_validate(event.data)
+    return Validation(event.subject, event.id, event.tenant, access, record.timestamp, _digest(event), event.expires)
+
+
 def _parked_command(_: Record, event: Event) -> Command:
     order = ParkedCommand.model_validate(event.data)
     return Command(event.subject, event.id, event.tenant, order, _digest(event), event.expires)
@@ -66,6 +84,8 @@ def _parked_command(_: Record, event: Event) -> Command:
 
 _READERS: Mapping[str, Callable[[Record, Event], Asked | Refused]] = {
     SEND_EMAIL: _send_email,
+    SEND_TEST_EMAIL: _send_test_email,
+    VALIDATE_CREDENTIALS: _validate_credentials,
     PARKED_COMMAND: _parked_command,
 }
 
@@ -81,13 +101,13 @@ def _beyond_schema(email: SendEmail) -> tuple[str, ...]:
         return (f"/: expected at most {MAX_RECIPIENTS} recipients in to, cc and bcc",)
     fields = (("to", email.to), ("cc", email.cc), ("bcc", email.bcc), ("replyTo", email.reply_to))
     errors = [
-        f"/{name}/{index}: expected a domain and a length that a relay can take"
+        f"/{name}/{index}: {_UNDELIVERABLE}"
         for name, addresses in fields
         for index, address in enumerate(addresses)
         if not _deliverable(address)
     ]
     if email.sender is not None and not _deliverable(email.sender):
-        errors.append("/from: expected a domain and a length that a relay can take")
+        errors.append(f"/from: {_UNDELIVERABLE}")
     return tuple(errors[:MAX_ERRORS])
 
 

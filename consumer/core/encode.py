@@ -11,12 +11,14 @@ from typing import TypeAlias
 
 import orjson
 
+from consumer.core.attribute import VALIDATE_CREDENTIALS
 from consumer.core.outcome import (
     Accepted,
     Cancelled,
     Declined,
     Duplicate,
     Expired,
+    Failed,
     Invalid,
     Obeyed,
     Outcome,
@@ -25,13 +27,16 @@ from consumer.core.outcome import (
     Rejected,
     Subject,
     Suppressed,
+    Timed,
     Unknown,
     Unresolvable,
+    Validated,
     Why,
 )
 from consumer.core.parked_command import Verb
+from consumer.core.probe import WORDS
 from consumer.core.record import Headers
-from consumer.core.reply import BLOCKED, Blocked
+from consumer.core.reply import BLOCKED, Blocked, Reply
 from consumer.core.timestamp import format_timestamp
 
 KIND_HEADER = "x-kind"
@@ -68,10 +73,13 @@ def outcome_event(
     if digest is not None:
         journal[DIGEST_HEADER] = digest.hex()
     headers = tuple((name, value.encode()) for name, value in (attributes | journal).items())
-    return headers, orjson.dumps(_body(outcome))
+    body = _body(outcome)
+    if subject.type == VALIDATE_CREDENTIALS:  # the first seed's answer, however the request ended
+        body["success"] = isinstance(outcome, Validated)
+    return headers, orjson.dumps(body)
 
 
-def kind(outcome: Outcome) -> str:  # noqa: C901, PLR0911 - a line for each ending
+def kind(outcome: Outcome) -> str:  # noqa: C901, PLR0911, PLR0912 - a line for each ending
     """Its name, from a closed set: for headers and metrics."""
     match outcome:
         case Accepted():
@@ -92,6 +100,10 @@ def kind(outcome: Outcome) -> str:  # noqa: C901, PLR0911 - a line for each endi
             return "unresolvable"
         case Unknown():
             return "unknown"
+        case Failed():
+            return "failed"
+        case Validated():
+            return "validated"
         case Cancelled():
             return "cancelled"
         case Obeyed():
@@ -130,7 +142,7 @@ def outcome_type(request: str | None) -> str:
     return f"{name}.outcome.{version}"
 
 
-def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911 - a case for each ending
+def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911, PLR0912 - a case for each ending
     match outcome:
         case Accepted():
             return _accepted(outcome)
@@ -156,6 +168,10 @@ def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911 - a case for each en
             text = "The relay may or may not have the mail, and nobody can find out."
             more: Body = {"reason": reason, "messageId": message_id, "sentAt": format_timestamp(at)}
             return _failed(504, "unknown", text, more)
+        case Failed():
+            return _failure(outcome)
+        case Validated():
+            return _validated(outcome)
         case Cancelled():
             return _cancelled(outcome)
         case Obeyed(command, id_):
@@ -191,6 +207,8 @@ def _rejected(outcome: Rejected) -> Body:
 
 def _expired(outcome: Expired) -> Body:
     text = f"No relay took the mail in time; the last reason was: {outcome.last_reason}"
+    if not outcome.last_reason:
+        text = "Its time was up before anything was done."
     more: Body = {"reason": outcome.last_reason, "attempts": outcome.attempts, "accepted": []}
     return _failed(408, "expired", _legible(text, _MAX_RESPONSE), more | _refusals(outcome.rejected))
 
@@ -199,6 +217,30 @@ def _cancelled(outcome: Cancelled) -> Body:
     text = "The request was cancelled before a relay took the mail."
     more: Body = {"reason": outcome.last_reason, "attempts": outcome.attempts, "accepted": []}
     return _failed(410, "cancelled", text, more | _refusals(outcome.rejected))
+
+
+def _failure(outcome: Failed) -> Body:
+    reply = outcome.reply
+    words = WORDS.get(outcome.reason, outcome.reason) if reply is None else f"the relay said {reply}"
+    status = 503 if outcome.stage == "config" else 422 if outcome.credentials else 502
+    more = _reached(outcome.stages, reply) | {"stage": outcome.stage, "reason": outcome.reason}
+    text = _legible(f"It came as far as {outcome.stage}: {words}", _MAX_RESPONSE)
+    return _failed(status, f"{outcome.stage}-failed", text, more)
+
+
+def _validated(outcome: Validated) -> Body:
+    text = "The relay took the login." if outcome.login else "The relay can be used; there was nothing to log in with."
+    return {"status": 204, "message": text, **_reached(outcome.stages, outcome.reply)}
+
+
+def _reached(stages: tuple[Timed, ...], reply: Reply | None) -> Body:
+    body: Body = {}
+    if stages:
+        body["stage"] = stages[-1].name
+        body["stages"] = [{"stage": one.name, "ms": round(one.seconds * 1000, 1)} for one in stages]
+    if reply is not None:
+        body["response"] = _legible(str(reply), _MAX_RESPONSE)
+    return body
 
 
 _DONE: Mapping[Verb, str] = {

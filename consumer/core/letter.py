@@ -11,9 +11,8 @@ from consumer.core.outcome import Invalid, Unresolvable
 from consumer.core.request import Request
 from consumer.core.resolve import Values, resolved, unresolved
 from consumer.core.send_email import SendEmail
-from consumer.core.tenant import Relay, Scheme, Tenant
+from consumer.core.tenant import DEFAULT_PORTS, Relay, Scheme, Tenant
 
-_PORTS = {Scheme.SMTP: 587, Scheme.SMTPS: 465, Scheme.PLAIN: 25}
 _PRIORITIES = {  # X-Priority is what readers look at, Importance is the standard (RFC 2156, 5.3.6)
     "high": (("X-Priority", "1 (Highest)"), ("Importance", "high")),
     "normal": (),
@@ -120,7 +119,7 @@ def relay_of(request: Request, tenant: Tenant) -> Relay:
     scheme = Scheme(connection.scheme or "smtp")
     return Relay(
         connection.server,
-        connection.port or _PORTS[scheme],
+        connection.port or DEFAULT_PORTS[scheme],
         scheme,
         connection.user,
         connection.password,

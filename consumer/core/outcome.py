@@ -16,6 +16,14 @@ Why: TypeAlias = Literal["not-parked", "in-flight", "window-full", "queued", "co
 
 
 @dataclass(frozen=True, slots=True)
+class Timed:
+    """A stage on the way to a relay, and the seconds that it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A recipient that was refused for good, with the relay's own words, or that is blocked."""
 
@@ -102,6 +110,34 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """Of a test mail or a validation: it came as far as `stage`, and is not tried again.
+
+    `reason` is from a closed set and never quotes; `reply` is the relay's own word where it had one, without secrets.
+    `stages` are those of a validation.
+    """
+
+    stage: str
+    reason: str
+    reply: Reply | None = None
+    stages: tuple[Timed, ...] = ()
+
+    @property
+    def credentials(self) -> bool:
+        """Whether it is the credentials that the relay refused."""
+        return self.stage == "auth" and self.reply is not None and not self.reply.transient
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """Of a validation: the relay can be used. `login` says whether there was something to log in with."""
+
+    stages: tuple[Timed, ...]
+    login: bool
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """It was parked, and somebody took it back before a relay took it."""
 
@@ -137,6 +173,8 @@ Outcome: TypeAlias = (
     | Invalid
     | Unresolvable
     | Unknown
+    | Failed
+    | Validated
     | Cancelled
     | Obeyed
     | Declined

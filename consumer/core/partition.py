@@ -4,8 +4,10 @@ Nothing here waits: each method reads and stores in one step, and that is what m
 decided is in force at once in memory, and in Kafka with the tick that `cut` hands out and `confirm` or `refuse` ends.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from consumer.core.attribute import TRIALS
 from consumer.core.conclude import finish
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
 from consumer.core.flights import Flights
@@ -15,9 +17,10 @@ from consumer.core.outcome import Accepted, Duplicate, Expired, RateLimited, Sub
 from consumer.core.parking import Entry, Parking, Reason
 from consumer.core.past import Past
 from consumer.core.record import Record
-from consumer.core.request import Request
+from consumer.core.request import Request, Validation
 from consumer.core.tenant import HOUR, Limit, Tenant
 from consumer.core.tick import Tick
+from consumer.core.trials import DEFAULT_LIMITS, Trials, trial_of
 from consumer.core.window import Windows
 from consumer.core.work import Work
 
@@ -40,11 +43,15 @@ ADMITTED = Admitted()
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How long things are kept, in seconds: ids after their request ended, sends for the windows, requests at most."""
+    """How long things are kept, in seconds: ids after their request ended, sends for the windows, requests at most.
+
+    `trials` is how many of each type a tenant has in an hour.
+    """
 
     ids: float = DAY
     sends: float = DAY
     requests: float = DAY
+    trials: Mapping[str, int] = field(default_factory=lambda: DEFAULT_LIMITS)
 
 
 class Partition:
@@ -62,6 +69,7 @@ class Partition:
         self._flights = Flights()
         self._windows: dict[str, Windows] = {}
         self.limited: dict[str, tuple[Limit, ...]] = {}
+        self._trials = Trials(keeping.trials)
         self._unsettled: dict[int, Work] = {}
         self._ticks = 0
         self._advanced = False
@@ -89,9 +97,9 @@ class Partition:
         self._advanced = True
         return self.resume(record)
 
-    def resume(self, record: Record) -> Work:
-        """A record below the position that a former owner had not settled."""
-        work = self._unsettled[record.at.offset] = Work(record)
+    def resume(self, record: Record, *, lost: bool = False) -> Work:
+        """A record below the position that a former owner had not settled; it may have been at it (`lost`)."""
+        work = self._unsettled[record.at.offset] = Work(record, lost=lost)
         return work
 
     def unpark(self, entry: Entry, record: Record) -> Work:
@@ -107,15 +115,14 @@ class Partition:
 
         `spare` is how many more requests this process may have in flight.
         """
-        mark = fingerprint(request.tenant, request.id)
-        used = self.ids.open(mark, request.subject.origin, request.digest, offset=work.offset)
-        if isinstance(used, Seen):
-            return Skipped()
-        if isinstance(used, Duplicate):
-            return Concluded(request.subject, used)
+        ended = self._open(work, request)
+        if ended is not None:
+            return ended
         work.request, work.tenant = request, tenant
         if now >= self._deadline(work):
             return self.expired(work)
+        if request.test is not None:
+            return self._test(work, request, tenant, now)
         if request.email.send_at is not None and request.email.send_at > now and not work.progress.promoted:
             return Later(Reason.SEND_AT, request.email.send_at, work.progress)
         if self.parking.queued(tenant.name, before=work.offset) or (
@@ -127,12 +134,49 @@ class Partition:
             self._flights.take_off(work, tenant.name, now)
         return admitted
 
+    def admit_validation(self, work: Work, request: Validation, now: float) -> Admitted | Concluded | Skipped:
+        """Whether it may be carried out now: it never waits."""
+        ended = self._open(work, request)
+        if ended is not None:
+            return ended
+        work.request = request
+        if now >= self._deadline(work):
+            return self.expired(work)
+        return self._try(work, request, now) or ADMITTED
+
+    def _open(self, work: Work, request: Request | Validation) -> Concluded | Skipped | None:
+        """Take the id; or what became of the request that has it."""
+        mark = fingerprint(request.tenant, request.id)
+        used = self.ids.open(mark, request.subject.origin, request.digest, offset=work.offset)
+        if isinstance(used, Seen):
+            return Skipped()
+        return Concluded(request.subject, used) if isinstance(used, Duplicate) else None
+
+    def _test(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded:
+        """A test mail stands in no queue: nobody waits for one that comes late. It counts like any other mail, too."""
+        refused = self._try(work, request, now)
+        if refused is not None:
+            return refused
+        full = self.windows(tenant.name).take(work.offset, 1, limits_of(request, tenant), now)
+        if full is not None:
+            return _limited(work, (full.until or now + 1) - now)
+        if not work.flying:
+            self._flights.take_off(work, tenant.name, now)
+        return ADMITTED
+
+    def _try(self, work: Work, request: Request | Validation, now: float) -> Concluded | None:
+        if work.lost:
+            self._trials.lost(request.subject, now)
+            work.lost = False
+        wait = self._trials.take(work.offset, request.subject, now)
+        return None if wait is None else _limited(work, wait)
+
     def expired(self, work: Work) -> Concluded:
         """Its time is up."""
         request = _known(work)
         progress = work.progress
         outcome = Expired(progress.last_reason, progress.attempts)
-        if work.tenant is not None and progress.answers:
+        if work.tenant is not None and progress.answers and isinstance(request, Request):
             outcome = finish(request, work.tenant, progress)
         return Concluded(request.subject, outcome, request.digest, progress)
 
@@ -141,14 +185,12 @@ class Partition:
         recipients = len(request.email.recipients) - len(work.progress.answers)
         never = any(limit.count < (1 if limit.unit == "messages" else recipients) for limit in limits)
         if never:
-            longest = max(limit.per for limit in limits)
-            return Concluded(request.subject, RateLimited(longest), request.digest, work.progress)
+            return _limited(work, max(limit.per for limit in limits))
         full = self.windows(tenant.name).take(work.offset, recipients, limits, now)
         if full is None:
             return ADMITTED
         if tenant.over_limit == "reject" and not work.progress.attempts:
-            wait = (full.until or now + 1) - now
-            return Concluded(request.subject, RateLimited(wait), request.digest, work.progress)
+            return _limited(work, (full.until or now + 1) - now)
         self.limited[tenant.name] = limits
         return Later(Reason.WINDOW, full.until or self._deadline(work), work.progress)
 
@@ -183,6 +225,7 @@ class Partition:
         for tenant in [name for name, windows in self._windows.items() if windows.idle(now)]:
             del self._windows[tenant]
             self.limited.pop(tenant, None)
+        self._trials.tidy(now)
 
     # intents
 
@@ -221,6 +264,9 @@ class Partition:
         for at, recipients in progress.sent_at[len(work.progress.sent_at) :]:
             windows.sent(work.offset, recipients, at)
         windows.give_back(work.offset)
+        if work.request.subject.type in TRIALS:
+            trial = trial_of(work.request.subject, ending.outcome) if isinstance(ending, Concluded) else None
+            self._trials.settle(work.offset, work.request.subject, now, tried=trial is not None)
         self._wake(work.request.tenant)
 
     def _wake(self, tenant: str) -> None:
@@ -284,6 +330,8 @@ class Partition:
             self.ids.end(past.mark, past.origin, past.digest, use=past.use, at=past.at)
         for at, recipients in past.sent if past.tenant is not None else ():
             self.windows(past.tenant or "").sent(None, recipients, at)
+        if past.trial is not None and past.tenant is not None:
+            self._trials.remember(past.tenant, past.trial, past.at)
 
     def restore(self, entry: Entry) -> None:
         """A request that a former owner parked."""
@@ -391,7 +439,12 @@ def limits_of(request: Request, tenant: Tenant) -> tuple[Limit, ...]:
     return (Limit(per_hour, HOUR), *tenant.limits)
 
 
-def _known(work: Work) -> Request:
+def _limited(work: Work, wait: float) -> Concluded:
+    request = _known(work)
+    return Concluded(request.subject, RateLimited(wait), request.digest, work.progress)
+
+
+def _known(work: Work) -> Request | Validation:
     if work.request is None:
         raise AssertionError(work.record.at)
     return work.request

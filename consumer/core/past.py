@@ -7,13 +7,15 @@ from consumer.core.ending import Concluded
 from consumer.core.ids import Use, fingerprint
 from consumer.core.outcome import Accepted, Unknown
 from consumer.core.record import Coordinates
+from consumer.core.trials import trial_of
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
     """One outcome of before. `mark` is the id's fingerprint, None where the request had no readable id.
 
-    `at` is when it was written, `sent` when a relay took a body, and for how many recipients each.
+    `at` is when it was written, `sent` when a relay took a body, and for how many recipients each. `trial` is the type
+    of a trial that was carried out.
     """
 
     at: float
@@ -23,6 +25,7 @@ class Past:
     digest: bytes
     use: Use
     sent: tuple[tuple[float, int], ...] = ()
+    trial: str | None = None
 
 
 def past_of(concluded: Concluded, at: float) -> Past:
@@ -32,4 +35,5 @@ def past_of(concluded: Concluded, at: float) -> Past:
     command = subject.type == PARKED_COMMAND
     mark = fingerprint(subject.tenant or "", subject.id or "", command=command) if known else None
     use = Use.USED if isinstance(concluded.outcome, Accepted | Unknown) else Use.FREE
-    return Past(at, subject.tenant, mark, subject.origin, concluded.digest, use, concluded.progress.sent_at)
+    trial = trial_of(subject, concluded.outcome)
+    return Past(at, subject.tenant, mark, subject.origin, concluded.digest, use, concluded.progress.sent_at, trial)

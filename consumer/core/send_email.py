@@ -30,17 +30,20 @@ def _integral(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _port(value: object) -> object:
+def as_port(value: object) -> object:
+    """A port is a number, also in digits."""
     return int(value) if isinstance(value, str) and wire.PORT.fullmatch(value) else _integral(value)
 
 
-def _scheme(value: object) -> object:
+def as_scheme(value: object) -> object:
+    """An empty one is the default (second seed)."""
     if value in ("", "smtp"):
         return Scheme.SMTP
     return Scheme.SMTPS if value == "smtps" else None
 
 
-def _local_fits(value: str) -> str:
+def local_fits(value: str) -> str:
+    """RFC 5321, 4.5.3.1.1."""
     if wire.LOCAL_FITS.match(value):
         return value
     raise ValueError
@@ -71,7 +74,7 @@ def _seconds(value: object) -> object:
     return parse_timestamp(value) if isinstance(value, str) else None
 
 
-MailAddress = Annotated[str, StringConstraints(max_length=254, pattern=wire.ADDRESS), AfterValidator(_local_fits)]
+MailAddress = Annotated[str, StringConstraints(max_length=254, pattern=wire.ADDRESS), AfterValidator(local_fits)]
 Recipient = Annotated[str, StringConstraints(max_length=254, pattern=wire.RECIPIENT), AfterValidator(_recipient_fits)]
 Addresses = Annotated[tuple[MailAddress, ...], Field(strict=False, max_length=1000)]
 Body = Annotated[str, StringConstraints(min_length=1, max_length=10_485_760)]
@@ -97,10 +100,10 @@ class Connection(Closed):
     """A relay of the producer's own, for this one mail."""
 
     server: Annotated[str, StringConstraints(max_length=253, pattern=wire.HOST)]
-    port: Annotated[int, BeforeValidator(_port), Field(ge=1, le=65535)] | None = None
+    port: Annotated[int, BeforeValidator(as_port), Field(ge=1, le=65535)] | None = None
     user: Annotated[str, StringConstraints(max_length=320, pattern=wire.USER)] | None = None
     password: Annotated[str, StringConstraints(max_length=4096, pattern=wire.PASSWORD)] | None = None
-    scheme: Annotated[Scheme, BeforeValidator(_scheme)] = Scheme.SMTP
+    scheme: Annotated[Scheme, BeforeValidator(as_scheme)] = Scheme.SMTP
 
 
 Timestamp = Annotated[float, BeforeValidator(_seconds)]

@@ -15,6 +15,9 @@ class Scheme(StrEnum):
     PLAIN = "plain"  # no TLS: only where an operator allows the host
 
 
+DEFAULT_PORTS = {Scheme.SMTP: 587, Scheme.SMTPS: 465, Scheme.PLAIN: 25}  # RFC 6409, RFC 8314, RFC 5321
+
+
 @dataclass(frozen=True, slots=True)
 class Relay:
     """Where a mail is handed over, and as whom. Equal relays share connections; its repr tells no password."""

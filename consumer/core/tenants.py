@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, cast
 
 from consumer.core.address import parse_address
 from consumer.core.dkim_fields import keys
-from consumer.core.tenant import Relay, Scheme, Tenant
+from consumer.core.tenant import DEFAULT_PORTS, Relay, Scheme, Tenant
 from consumer.core.tenant_fields import FIELDS, Rule
 
 Plain: TypeAlias = bool | frozenset[str]
@@ -24,7 +24,6 @@ Plain: TypeAlias = bool | frozenset[str]
 Values: TypeAlias = Mapping[str, Any]
 """Values that a table of readers has checked, by key."""
 
-DEFAULT_PORTS = {Scheme.SMTP: 587, Scheme.SMTPS: 465, Scheme.PLAIN: 25}  # RFC 6409, RFC 8314, RFC 5321
 NAME_RULE = "must be text of 1 to 128 characters without blanks (a number, or a word such as no, needs quotes)"
 _NAME = re.compile(r"[^\x00-\x20\x7f-\xa0]{1,128}")
 _KEY = re.compile(r"[A-Za-z_]{1,40}")

@@ -20,6 +20,7 @@ _DOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 
 TOKEN = "NS-EU-[0-9A-Z]+-[0-9A-Z]+"  # noqa: S105 - the form of a PII token, no secret
 ADDRESS = rf"^({TOKEN}|{LOCAL_PART}@{_DOMAIN})$"
+MAILBOX = rf"^{LOCAL_PART}@{_DOMAIN}$"
 RECIPIENT = rf"^({TOKEN}|{LOCAL_PART}(@{_DOMAIN})?)$"  # without a domain: a mailbox of the relay's own
 RECIPIENT_FITS = re.compile("^([^@]{1,64}(@|$)|NS-EU-)")
 LOCAL_FITS = re.compile("^([^@]{1,64}@|NS-EU-)")  # RFC 5321, 4.5.3.1.1

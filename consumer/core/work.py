@@ -4,22 +4,26 @@ from dataclasses import dataclass
 
 from consumer.core.parking import FRESH, Progress
 from consumer.core.record import Record
-from consumer.core.request import Request
+from consumer.core.request import Request, Validation
 from consumer.core.suppression import Bounced
 from consumer.core.tenant import Tenant
 
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """One record on its way. `request` is known once it was admitted."""
+    """One record on its way. `request` is known once it was admitted.
+
+    `lost` says that a former owner was at it, and nobody knows how far it came.
+    """
 
     record: Record
     progress: Progress = FRESH
-    request: Request | None = None
+    request: Request | Validation | None = None
     tenant: Tenant | None = None
     resend: bool = False
     flying: bool = False
     bounced: tuple[Bounced, ...] = ()
+    lost: bool = False
 
     @property
     def offset(self) -> int:

@@ -133,6 +133,8 @@ class Smtp(_Group):
     """For TLS."""
     auth_timeout: Duration = _seconds(30)
     """For logging in."""
+    validation_timeout: Duration = _seconds(10)
+    """For each of these in a validation of credentials, if that is less: somebody waits for its answer."""
     command_timeout: Duration = _seconds(300)
     """For each reply to MAIL and RCPT (RFC 5321, 4.5.3.2: five minutes)."""
     data_timeout: Duration = _seconds(120)
@@ -164,6 +166,10 @@ class Work(_Group):
     """A request that is older than this is Expired."""
     dedupe: Duration = timedelta(hours=24)
     """How long a request id is remembered."""
+    test_emails: Count = 10
+    """The most test emails of a tenant in an hour. They count in its other limits, too."""
+    validations: Count = 10
+    """The most validations of credentials of a tenant in an hour."""
     unready_after: Duration = _seconds(30)
     """After this long without progress, though there is something to do, readiness turns off."""
     exit_after: Duration = _seconds(300)

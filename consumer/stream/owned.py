@@ -18,7 +18,7 @@ from consumer.core.overview import PartitionNow
 from consumer.core.parking import Entry, Reason
 from consumer.core.partition import Admitted, Keeping, Partition, Work
 from consumer.core.record import Coordinates, Record
-from consumer.core.request import Request
+from consumer.core.request import Request, Validation
 from consumer.core.tenant import Tenant
 from consumer.core.tick import Tick
 from consumer.delivery import Delivery
@@ -277,6 +277,11 @@ class Owned:
         if self.state is None:
             raise AssertionError(self.number)
         return self.state.admit(work, request, tenant, now, spare=self._world.room.free)
+
+    def admit_validation(self, work: Work, request: Validation, now: float) -> Admitted | Concluded | Skipped:
+        if self.state is None:
+            raise AssertionError(self.number)
+        return self.state.admit_validation(work, request, now)
 
     async def permit(self, work: Work) -> float | None:
         """Ask for an intent: the answer comes with the tick that holds it."""

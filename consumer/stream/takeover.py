@@ -96,7 +96,7 @@ class Takeover:
             elif offset in in_doubt:
                 await self._doubt(state, record)
         # In force before the first tick: its metadata has to list them again, or whoever comes next would not know them.
-        return [state.resume(records[offset]) for offset in sorted(known.unsettled) if offset in records]
+        return [state.resume(records[offset], lost=True) for offset in sorted(known.unsettled) if offset in records]
 
     async def _doubt(self, state: Partition, record: Record) -> None:
         """The former owner had leave to send it, and nobody knows whether it did."""

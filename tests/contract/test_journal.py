@@ -5,7 +5,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -21,7 +21,16 @@ from consumer.core.encode import outcome_event
 from consumer.core.ending import Concluded
 from consumer.core.ids import Use, fingerprint
 from consumer.core.metadata import Metadata, encode
-from consumer.core.outcome import Accepted, Invalid, Subject
+from consumer.core.outcome import (
+    Accepted,
+    Failed,
+    Invalid,
+    Outcome,
+    RateLimited,
+    Subject,
+    Unknown,
+    Validated,
+)
 from consumer.core.parking import Entry, Progress, Reason
 from consumer.core.record import Coordinates, Headers, Record
 from consumer.core.reply import BLOCKED, Reply
@@ -136,7 +145,30 @@ async def test_an_outcome_is_remembered_by_its_id_and_its_send_times(owners: Own
     assert (past.origin, past.tenant, past.digest, past.use) == (ORIGIN, "acme", DIGEST, Use.USED)
     assert past.mark == fingerprint("acme", "r-1")
     assert past.sent == ((at, 1),)
+    assert past.trial is None
     assert list(await journal.past(1, at - 60)) == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "outcome", "trial"),
+    [
+        ("validate-credentials", Validated((), login=True), "email.validate-credentials.v1"),
+        ("validate-credentials", Failed("auth", "refused"), "email.validate-credentials.v1"),
+        ("send-test-email", Failed("auth", "refused"), "email.send-test-email.v1"),
+        ("send-test-email", Unknown("in doubt", None, 1.0), "email.send-test-email.v1"),
+        ("validate-credentials", RateLimited(1.0), None),
+        ("send-email", Unknown("in doubt", None, 1.0), None),
+    ],
+)
+async def test_trials_that_were_carried_out_are_known_again(
+    owners: Owners, type_: str, outcome: Outcome, trial: str | None
+) -> None:
+    journal = owners.another()
+    await journal.open(0)
+    concluded = Concluded(replace(SUBJECT, type=f"email.{type_}.v1"), outcome, DIGEST)
+    await journal.commit(0, tick(outcomes=(concluded,)))
+    (past,) = await journal.past(0, NOW() - 60)
+    assert past.trial == trial
 
 
 async def test_outcomes_before_the_time_that_is_asked_for_are_left_out(owners: Owners) -> None:

@@ -46,7 +46,7 @@ async def test_what_an_operator_allows_gets_its_mail() -> None:
 
 @pytest.mark.parametrize("number", [EACCES, EPERM])
 async def test_the_systems_own_refusal_is_not_the_guards_and_may_pass(number: int) -> None:
-    async def refused_by_the_system(_host: str, _port: int, _within: float) -> socket.socket:
+    async def refused_by_the_system(*_: object, **__: object) -> socket.socket:
         raise PermissionError(number, "by a rule of the system")
 
     async with guarded(refused_by_the_system) as (_, transport):

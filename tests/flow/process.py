@@ -13,6 +13,7 @@ from typing_extensions import override
 from consumer.adapters.memory import KnownTenants
 from consumer.adapters.memory_contents import KnownValues
 from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemorySource
+from consumer.adapters.memory_transport import MemoryProber
 from consumer.adapters.schemas import requests
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed
 from consumer.core.decode import Decoder
@@ -27,6 +28,7 @@ from consumer.core.tick import Tick
 from consumer.delivery import Delivery
 from consumer.ports import Clock, Permit, Transport
 from consumer.stream import Pace, Room, Stream, World
+from consumer.validation import Validating
 from tests.builders import tenant
 
 OK = Reply(250, "OK")
@@ -140,6 +142,7 @@ class Setup:
         self.outbox = Outbox(self.clock)
         self.directory = KnownTenants(self.tenants)
         self.vault = KnownValues()
+        self.prober = MemoryProber()
         self.jitter = 1.0
         self._nonces = count(1)
 
@@ -157,7 +160,14 @@ class Setup:
 
     def world(self) -> World:
         delivery = Delivery(
-            DECODER.decode, self.directory, self.outbox, self.clock, lambda: self.jitter, LADDER, self.vault
+            DECODER.decode,
+            self.directory,
+            self.outbox,
+            self.clock,
+            lambda: self.jitter,
+            LADDER,
+            self.vault,
+            Validating(self.directory, self.prober, self.clock),
         )
         return World(
             MemorySource(self.kafka),

@@ -19,6 +19,7 @@ from consumer.core.outcome import (
     Declined,
     Duplicate,
     Expired,
+    Failed,
     Invalid,
     Obeyed,
     Outcome,
@@ -27,13 +28,17 @@ from consumer.core.outcome import (
     Rejected,
     Subject,
     Suppressed,
+    Timed,
     Unknown,
     Unresolvable,
+    Validated,
     Why,
 )
 from consumer.core.record import Coordinates
 from consumer.core.reply import Reply
 
+TESTED = jsonschema_rs.validator_for(load("send-test-email.outcome.v1"))
+VALIDATED = jsonschema_rs.validator_for(load("validate-credentials.outcome.v1"))
 ANSWERED = jsonschema_rs.validator_for(load("parked-command.outcome.v1"))
 OUTCOMES = jsonschema_rs.validator_for(load("send-email.outcome.v1"))
 AT, NOW = 1_700_000_000.25, 1_700_000_001.0
@@ -291,6 +296,120 @@ ANSWERS: list[tuple[str, Outcome, dict[str, Any]]] = [
         {"status": 400, "type": "invalid-request", "error": "/id: a", "message": "/id: a", "errors": ["/id: a"]},
     ),
 ]
+
+
+WRONG = Reply(535, "wrong user or password", "5.7.8")
+WRONG_TEXT = "It came as far as auth: the relay said 535 5.7.8 wrong user or password"
+REACHED = (Timed("dns", 0.0011), Timed("tcp", 0.25), Timed("auth", 1.0))
+ON_THE_WAY = [{"stage": "dns", "ms": 1.1}, {"stage": "tcp", "ms": 250.0}, {"stage": "auth", "ms": 1000.0}]
+TRIALS: list[tuple[str, Outcome, dict[str, Any]]] = [
+    (
+        "failed",
+        Failed("auth", "refused", WRONG, REACHED),
+        {
+            "status": 422,
+            "success": False,
+            "type": "auth-failed",
+            "error": WRONG_TEXT,
+            "message": WRONG_TEXT,
+            "stage": "auth",
+            "stages": ON_THE_WAY,
+            "reason": "refused",
+            "response": "535 5.7.8 wrong user or password",
+        },
+    ),
+    (
+        "failed",
+        Failed("tls", "starttls-not-offered", stages=REACHED[:1]),
+        {
+            "status": 502,
+            "success": False,
+            "type": "tls-failed",
+            "error": "It came as far as tls: the relay offers no STARTTLS, so no login was sent",
+            "message": "It came as far as tls: the relay offers no STARTTLS, so no login was sent",
+            "stage": "tls",
+            "stages": ON_THE_WAY[:1],
+            "reason": "starttls-not-offered",
+        },
+    ),
+    (
+        "failed",
+        Failed("config", "config-unavailable"),
+        {
+            "status": 503,
+            "success": False,
+            "type": "config-failed",
+            "error": "It came as far as config: the tenant's configuration cannot be had at this moment",
+            "message": "It came as far as config: the tenant's configuration cannot be had at this moment",
+            "stage": "config",
+            "reason": "config-unavailable",
+        },
+    ),
+    (
+        "validated",
+        Validated(REACHED, login=True, reply=Reply(235, "welcome", "2.7.0")),
+        {
+            "status": 204,
+            "success": True,
+            "message": "The relay took the login.",
+            "stage": "auth",
+            "stages": ON_THE_WAY,
+            "response": "235 2.7.0 welcome",
+        },
+    ),
+    (
+        "validated",
+        Validated(REACHED[:2], login=False),
+        {
+            "status": 204,
+            "success": True,
+            "message": "The relay can be used; there was nothing to log in with.",
+            "stage": "tcp",
+            "stages": ON_THE_WAY[:2],
+        },
+    ),
+    (
+        "expired",
+        Expired("", 0),
+        {
+            "status": 408,
+            "success": False,
+            "type": "expired",
+            "error": "Its time was up before anything was done.",
+            "message": "Its time was up before anything was done.",
+            "reason": "",
+            "attempts": 0,
+            "accepted": [],
+            "rejected": [],
+            "rejectedErrors": [],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "outcome", "body"), TRIALS, ids=[f"{e[0]}-{n}" for n, e in enumerate(TRIALS)])
+def test_each_ending_of_a_validation_says_whether_it_was_a_success(
+    name: str, outcome: Outcome, body: dict[str, Any]
+) -> None:
+    subject = replace(SUBJECT, type="email.validate-credentials.v1")
+    headers, value = outcome_event(subject, outcome, source="/group/email.requests", now=NOW)
+    assert orjson.loads(value) == body
+    assert kind(outcome) == name
+    assert dict(headers)["ce_type"] == b"email.validate-credentials.outcome.v1"
+    VALIDATED.validate(orjson.loads(value))
+
+
+@pytest.mark.parametrize("outcome", [one for _, one, _ in ENDINGS] + [one for _, one, _ in TRIALS], ids=repr)
+def test_each_ending_of_a_validation_or_a_test_keeps_its_schema(outcome: Outcome) -> None:
+    for type_, schema in (("validate-credentials", VALIDATED), ("send-test-email", TESTED)):
+        if isinstance(outcome, Accepted | Validated) and schema is not (
+            TESTED if isinstance(outcome, Accepted) else VALIDATED
+        ):
+            continue
+        subject = replace(SUBJECT, type=f"email.{type_}.v1")
+        headers, value = outcome_event(subject, outcome, source="/group/email.requests", now=NOW)
+        assert dict(headers)["ce_type"] == f"email.{type_}.outcome.v1".encode()
+        schema.validate(orjson.loads(value))
 
 
 @pytest.mark.parametrize(("name", "outcome", "body"), ENDINGS, ids=[f"{e[0]}-{n}" for n, e in enumerate(ENDINGS)])

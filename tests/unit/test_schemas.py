@@ -13,9 +13,15 @@ OUTCOME = load("send-email.outcome.v1")
 COMMAND = load("parked-command.v1")
 ANSWER = load("parked-command.outcome.v1")
 FEEDBACK = load("feedback.v1")
+TEST = load("send-test-email.v1")
+TESTED = load("send-test-email.outcome.v1")
+VALIDATION = load("validate-credentials.v1")
+VALIDATED = load("validate-credentials.outcome.v1")
 TENANT = load("tenant.v1")
 
-ALL = [REQUEST, OUTCOME, COMMAND, ANSWER, FEEDBACK, TENANT]
+CLOSED = [REQUEST, FEEDBACK, TEST, VALIDATION, COMMAND, TENANT]
+OPEN = [OUTCOME, TESTED, VALIDATED, ANSWER]
+ALL = [*CLOSED, *OPEN]
 
 
 def _nodes(schema: object) -> list[dict[str, Any]]:
@@ -43,9 +49,7 @@ def test_no_schema_uses_what_the_drafts_read_differently(schema: dict[str, Any])
         assert not isinstance(node.get("items"), list)
 
 
-@pytest.mark.parametrize(
-    "schema", [REQUEST, COMMAND, FEEDBACK, TENANT], ids=["request", "command", "feedback", "tenant"]
-)
+@pytest.mark.parametrize("schema", CLOSED, ids=lambda schema: schema["title"])
 def test_requests_and_tenants_are_closed_at_every_level(schema: dict[str, Any]) -> None:
     for node in _nodes(schema):
         if node.get("type") == "object" or "object" in node.get("type", []):
@@ -53,9 +57,25 @@ def test_requests_and_tenants_are_closed_at_every_level(schema: dict[str, Any]) 
 
 
 def test_outcomes_are_open_at_every_level_and_so_is_their_type() -> None:
-    for schema in (OUTCOME, ANSWER):
+    for schema in OPEN:
         assert all("additionalProperties" not in node for node in _nodes(schema))
         assert "enum" not in schema["properties"]["type"]
+
+
+@pytest.mark.parametrize("schema", [TEST, VALIDATION], ids=["test", "validation"])
+def test_what_stands_in_place_of_a_tenants_configuration_has_the_same_rules_everywhere(schema: dict[str, Any]) -> None:
+    connection, fields = REQUEST["definitions"]["connection"]["properties"], schema["properties"]
+    assert fields["smtp_host"] == connection["server"]
+    assert schema["definitions"]["port"] == REQUEST["definitions"]["port"]
+    assert fields["smtp_scheme"]["enum"] == connection["scheme"]["enum"]
+    assert fields["smtp_user"]["pattern"] == connection["user"]["pattern"] == wire.USER
+    assert fields["smtp_pass"] == connection["password"]
+
+
+def test_a_test_mails_addresses_have_the_rules_of_other_addresses() -> None:
+    assert TEST["definitions"]["address"] == REQUEST["definitions"]["address"]
+    assert TEST["definitions"]["mailbox"]["pattern"] == wire.MAILBOX
+    assert TEST["properties"]["from_name"]["pattern"] == wire.LINE
 
 
 def test_the_types_have_the_rules_of_the_schema() -> None:

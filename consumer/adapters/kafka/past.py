@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka import ConsumerRecord
 
-from consumer.core.attribute import PARKED_COMMAND
+from consumer.core.attribute import PARKED_COMMAND, TRIALS
 from consumer.core.encode import DIGEST_HEADER, KIND_HEADER, SENT_AT_HEADER, outcome_type
 from consumer.core.ids import Use, fingerprint
 from consumer.core.past import Past
@@ -17,6 +17,8 @@ from consumer.core.record import Coordinates
 
 _COMMAND = outcome_type(PARKED_COMMAND).encode()
 _USED = frozenset((b"accepted", b"unknown"))
+_TRIALS = {outcome_type(trial).encode(): trial for trial in TRIALS}
+_TRIED = frozenset((b"accepted", b"rejected", b"failed", b"unknown", b"validated"))
 
 
 def read_past(raw: ConsumerRecord[Any, Any]) -> Past | None:
@@ -32,7 +34,9 @@ def read_past(raw: ConsumerRecord[Any, Any]) -> Past | None:
         return None
     command = headers.get("ce_type") == _COMMAND
     mark = None if tenant is None or request_id is None else fingerprint(tenant, request_id, command=command)
-    return Past(raw.timestamp / 1000, tenant, mark, origin, digest, Use.USED if kind in _USED else Use.FREE, sent)
+    trial = _TRIALS.get(headers.get("ce_type", b"")) if kind in _TRIED else None
+    use = Use.USED if kind in _USED else Use.FREE
+    return Past(raw.timestamp / 1000, tenant, mark, origin, digest, use, sent, trial)
 
 
 def _text(headers: dict[str, bytes], name: str) -> str | None:

@@ -17,6 +17,7 @@ from consumer.core.outcome import (
     Declined,
     Duplicate,
     Expired,
+    Failed,
     Invalid,
     Obeyed,
     Outcome,
@@ -25,6 +26,7 @@ from consumer.core.outcome import (
     Suppressed,
     Unknown,
     Unresolvable,
+    Validated,
 )
 from consumer.core.parking import Reason
 
@@ -42,6 +44,8 @@ Kind: TypeAlias = Literal[
     "unknown-tenant",
     "unresolvable",
     "unknown",
+    "failed",
+    "validated",
     "cancelled",
     "obeyed",
     "not-parked",
@@ -71,6 +75,10 @@ def kind_of(outcome: Outcome) -> Kind:  # noqa: C901, PLR0911  an ending a line
             return "unresolvable"
         case Unknown():
             return "unknown"
+        case Failed():
+            return "failed"
+        case Validated():
+            return "validated"
         case Cancelled():
             return "cancelled"
         case Obeyed():

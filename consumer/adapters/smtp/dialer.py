@@ -10,15 +10,16 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from consumer.adapters.smtp.link import Link, printable
-from consumer.adapters.smtp.options import SmtpOptions
+from consumer.adapters.smtp.options import SmtpOptions, Timeouts
 from consumer.adapters.smtp.reasons import EndedError, Reason, refused
-from consumer.adapters.smtp.tls import Contexts
+from consumer.adapters.smtp.tls import Contexts, since_handshake
 from consumer.core.attempt import NotSent, Stage
 from consumer.core.network import NotAllowedError
 from consumer.core.reply import Reply
@@ -28,13 +29,22 @@ from consumer.ports import Clock
 MOST_ADDRESSES = 4
 
 OnStage = Callable[[Stage, float], None]
-"""Told of each stage and the seconds it took."""
+"""Told of each stage and the seconds it took. Those of the greeting have those of TLS at connect in them."""
 
-Reach = Callable[[str, int, float], Awaitable[socket.socket]]
-"""Connects to a host and port within so many seconds.
 
-Raises NotAllowedError where that may not be, socket.gaierror without an address, another OSError where nothing answers.
-"""
+class Reach(Protocol):
+    """Connects to a host and port within so many seconds; tells when it has an address.
+
+    Raises NotAllowedError where that may not be, socket.gaierror without an address, another OSError where nothing answers.
+    """
+
+    def __call__(
+        self, host: str, port: int, within: float, *, resolved: Callable[[], None] = ...
+    ) -> Awaitable[socket.socket]: ...
+
+
+def unnoticed() -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ class Connection:
     how many seconds the relay thought about the last one. `spoiled` says that a conversation came to no clean end.
     `hurried` says that the relay answers MAIL and RCPT within a grant's lifetime: only then may they travel with DATA.
     `needs_reset` says that an envelope may be left on the relay's side (RFC 2920, 3.1 and Postfix: the next
-    mail would go out under the previous sender).
+    mail would go out under the previous sender). `welcome` is the relay's answer to the login.
     """
 
     link: Link
@@ -68,6 +78,7 @@ class Connection:
     spoiled: bool = False
     needs_reset: bool = False
     hurried: bool = True
+    welcome: Reply | None = None
 
 
 class Dialer:
@@ -79,7 +90,14 @@ class Dialer:
         self._timeouts = options.timeouts
         self._on_stage = on_stage
         self._reach = reach
+        self._resolved = unnoticed
         self._contexts = Contexts(options.ca_file)
+
+    def watched(self, timeouts: Timeouts, on_stage: OnStage, resolved: Callable[[], None]) -> "Dialer":
+        """The same, for one who wants to know how far it came, and has less patience."""
+        dialer = copy(self)
+        dialer._timeouts, dialer._on_stage, dialer._resolved = timeouts, on_stage, resolved  # noqa: SLF001  it is one of us
+        return dialer
 
     async def dial(self, relay: Relay) -> Connection | NotSent:
         """Connect, secure and log in; or say how far it came."""
@@ -123,9 +141,10 @@ class Dialer:
         await self._greeting(smtp, relay)
         if relay.scheme is Scheme.SMTP:
             await self._starttls(smtp)
-        if relay.user is not None:
-            await self._login(smtp, relay.user, relay.password or "")
-        return self._take_over(smtp)
+        welcome = None if relay.user is None else await self._login(smtp, relay.user, relay.password or "")
+        connection = self._take_over(smtp)
+        connection.welcome = welcome
+        return connection
 
     async def _tls(self, relay: Relay) -> ssl.SSLContext | None:
         if relay.scheme is Scheme.PLAIN:
@@ -139,13 +158,17 @@ class Dialer:
 
     async def _connect(self, relay: Relay) -> socket.socket:
         async with self._stage(Stage.CONNECT, self._timeouts.connect):
-            return await self._reach(relay.host, relay.port, self._timeouts.connect)
+            return await self._reach(relay.host, relay.port, self._timeouts.connect, resolved=self._resolved)
 
     async def _greeting(self, smtp: SMTP, relay: Relay) -> None:
         # TLS at connect happens inside connect(): what is not SMTP's own error there is TLS's.
         silent = Stage.TLS if relay.scheme is Scheme.SMTPS else Stage.GREETING
+        began = self._clock.elapsed()
         async with self._stage(Stage.GREETING, 2 * self._timeouts.greeting, foreign=silent):
             await smtp.connect(timeout=self._timeouts.greeting)
+            since = since_handshake(cast("asyncio.Transport", smtp.transport).get_extra_info("ssl_object"))
+            if since is not None:
+                self._on_stage(Stage.TLS, max(0.0, self._clock.elapsed() - began - since))
             await smtp.ehlo(timeout=self._timeouts.greeting)
 
     async def _starttls(self, smtp: SMTP) -> None:
@@ -157,14 +180,15 @@ class Dialer:
         async with self._stage(Stage.GREETING, self._timeouts.greeting):
             await smtp.ehlo(timeout=self._timeouts.greeting)
 
-    async def _login(self, smtp: SMTP, user: str, password: str) -> None:
+    async def _login(self, smtp: SMTP, user: str, password: str) -> Reply:
         _check(smtp, Stage.GREETING)
         mechanisms = {"plain": smtp.auth_plain, "login": smtp.auth_login}
         chosen = next((mechanisms[name] for name in mechanisms if name in smtp.server_auth_methods), None)
         if chosen is None:
             raise EndedError(Stage.AUTH, Reason.AUTH_NOT_OFFERED)
         async with self._stage(Stage.AUTH, self._timeouts.auth):
-            await chosen(user, password, timeout=self._timeouts.auth)
+            said = await chosen(user, password, timeout=self._timeouts.auth)
+        return _reply(said.code, said.message)
 
     def _take_over(self, smtp: SMTP) -> Connection:
         """From here on the link reads the replies; aiosmtplib's reader would pair them wrongly."""
@@ -227,8 +251,12 @@ _REASONS: tuple[tuple[type[Exception], Reason], ...] = (
 def _refused(error: SMTPResponseException, stage: Stage) -> EndedError:
     if not 200 <= error.code < 600:  # aiosmtplib's -1: no reply at all, and its text quotes what came
         return EndedError(stage, Reason.MALFORMED_REPLY)
-    reply = Reply.of(error.code, printable(error.message.replace("\n", " ")))
+    reply = _reply(error.code, error.message)
     return EndedError(stage, refused(reply), reply)
+
+
+def _reply(code: int, text: str) -> Reply:
+    return Reply.of(code, printable(text.replace("\n", " ")))
 
 
 def _hang_up(smtp: SMTP, sock: socket.socket) -> None:
@@ -244,10 +272,11 @@ def _address_literal(sock: socket.socket) -> str:
     return f"[IPv6:{address}]" if sock.family is socket.AF_INET6 else f"[{address}]"
 
 
-async def reach(host: str, port: int, within: float) -> socket.socket:
+async def reach(host: str, port: int, within: float, *, resolved: Callable[[], None] = unnoticed) -> socket.socket:
     """Try the host's addresses in the resolver's order, each with an equal share of the time."""
     loop = asyncio.get_running_loop()
     found = (await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))[:MOST_ADDRESSES]
+    resolved()
     error: OSError = OSError("no address")
     for family, kind, protocol, _, address in found:
         sock = socket.socket(family, kind, protocol)

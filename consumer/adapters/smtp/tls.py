@@ -3,8 +3,29 @@
 import asyncio
 import ssl
 from pathlib import Path
+from time import monotonic
+
+from typing_extensions import override
 
 Changed = tuple[int, ...]
+
+
+class _Noted(ssl.SSLObject):
+    """Knows when it was shaken hands on: TLS at connect and the greeting come in one step of the library."""
+
+    shaken_at: float | None = None
+
+    @override
+    def do_handshake(self) -> None:
+        super().do_handshake()
+        self.shaken_at = monotonic()
+
+
+def since_handshake(ssl_object: object) -> float | None:
+    """Seconds since TLS was agreed on; None where it was not, or nobody noted it."""
+    if isinstance(ssl_object, _Noted) and ssl_object.shaken_at is not None:
+        return monotonic() - ssl_object.shaken_at
+    return None
 
 
 class Contexts:
@@ -32,6 +53,7 @@ def _changed(files: tuple[str, ...]) -> Changed:
 
 def _context(files: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context()
+    context.sslobject_class = _Noted
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     for file in files:
         context.load_verify_locations(cafile=file)
