@@ -18,6 +18,8 @@ from consumer.core.tick import Tick
 from consumer.ports import BrokenError, Opened
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from consumer.stream.owned import World
 
 GONE = "no longer in the request topic"
@@ -58,11 +60,10 @@ class Takeover:
         for outcome in past:
             state.remember(outcome)
         settled = {outcome.origin for outcome in past}
-        in_doubt = set(known.intents)
         for entry in parked:
             if entry.origin not in settled:
                 state.restore(entry)
-        return state, await self._resume(state, known, in_doubt)
+        return state, await self._resume(state, known, settled)
 
     def _known(self, opened: Opened, *, empty: bool) -> Metadata:
         if opened.position is None:
@@ -85,18 +86,22 @@ class Takeover:
             )
         return opened.metadata
 
-    async def _resume(self, state: Partition, known: Metadata, in_doubt: set[int]) -> list[Work]:
+    async def _resume(self, state: Partition, known: Metadata, settled: Container[Coordinates]) -> list[Work]:
         offsets = (*known.unsettled, *known.intents)
         places = [Coordinates(self._number, offset) for offset in offsets]
         records = {record.at.offset: record for record in await self._world.source.reread(places)} if places else {}
+        # The list is the truth about who is not done, but for one thing: whoever has an outcome, or is parked and has no
+        # leave to send, cannot be on it. An offset commit older than its own transaction's outcomes made second ones.
+        ended = {offset for offset, record in records.items() if record.origin in settled}
         for offset in offsets:
-            record = records.get(offset)
-            if record is None:
+            if offset not in records:
                 self._gone(state, offset)
-            elif offset in in_doubt:
-                await self._doubt(state, record)
+        for offset in known.intents:
+            if offset in records and offset not in ended:
+                await self._doubt(state, records[offset])
         # In force before the first tick: its metadata has to list them again, or whoever comes next would not know them.
-        return [state.resume(records[offset], lost=True) for offset in sorted(known.unsettled) if offset in records]
+        left = (offset for offset in sorted(known.unsettled) if offset not in ended and offset not in state.parking)
+        return [state.resume(records[offset], lost=True) for offset in left if offset in records]
 
     async def _doubt(self, state: Partition, record: Record) -> None:
         """The former owner had leave to send it, and nobody knows whether it did."""

@@ -88,3 +88,31 @@ async def test_a_parked_entry_that_points_to_nothing_is_expired() -> None:
     assert isinstance(concluded.outcome, Expired)
     assert concluded.subject.id == "r-1"
     assert setup.kafka.parked[0] == {}
+
+
+@pytest.mark.parametrize("left", [Metadata("other", intents=(0,)), Metadata("other", unsettled=(0,))])
+async def test_an_offset_commit_older_than_its_outcomes_makes_no_second_outcome(left: Metadata) -> None:
+    """A broker that was frozen for a minute in the middle of ending a transaction: seen once, in 30 freezes."""
+    setup = Setup()
+    setup.request()
+    async with running(setup):
+        await setup.outcomes(1)
+    setup.kafka.committed[0] = (1, encode(left, 1))
+    setup.request("r-2")
+    async with running(setup):
+        outcomes = await setup.outcomes(2)
+    assert [one.subject.id for one in outcomes] == ["r-1", "r-2"]
+    assert len(setup.outbox.bodies) == 2
+
+
+async def test_an_offset_commit_older_than_a_parked_entry_starts_no_second_attempt() -> None:
+    setup = Setup()
+    place = setup.request()
+    entry = Entry(place.offset, place, "acme", "r-1", b"", 0.0, setup.clock.now() + 60, Reason.RETRY)
+    setup.kafka.parked[0][place.offset] = entry
+    setup.kafka.committed[0] = (1, encode(Metadata("other", unsettled=(0,)), 1))
+    setup.request("r-2")
+    async with running(setup):
+        outcomes = await setup.outcomes(2)
+    assert sorted(one.subject.id or "" for one in outcomes) == ["r-1", "r-2"]
+    assert len(setup.outbox.bodies) == 2
