@@ -4,6 +4,7 @@ import json
 import subprocess
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -35,10 +36,16 @@ def run_helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 def rendered(values: Path, *more: str, chart: Path = CHART, version: str = NEWEST) -> list[Object]:
     """The objects, in order."""
+    return [one for one in yaml.safe_load_all(_text(values, more, chart, version)) if one]
+
+
+@cache
+def _text(values: Path, more: tuple[str, ...], chart: Path, version: str) -> str:
+    """What helm makes of them; asked once, for many tests look at the same."""
     told = ["--namespace", "mail", "--kube-version", version, "--values", values, *more]
     done = run_helm("template", "mail", chart, *told)
     assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    return done.stdout
 
 
 def refused(values: Path, *more: str) -> str:
