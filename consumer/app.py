@@ -25,6 +25,7 @@ from consumer.adapters.http import CannotListenError, serve
 from consumer.adapters.kafka import topics
 from consumer.adapters.kafka.client import Cluster, Names
 from consumer.adapters.kafka.journal import KafkaJournal
+from consumer.adapters.kafka.mailbag import KafkaMailbag
 from consumer.adapters.kafka.source import KafkaSource, Membership
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.metrics.hour import Hour
@@ -36,16 +37,17 @@ from consumer.core.attribute import SEND_TEST_EMAIL, VALIDATE_CREDENTIALS
 from consumer.core.decode import Decoder
 from consumer.core.encode import outcome_event
 from consumer.core.ending import Concluded
+from consumer.core.feedback import FEEDBACK, Ear
 from consumer.core.ladder import LADDER
 from consumer.core.partition import Keeping
 from consumer.core.record import Headers
 from consumer.core.tenant import HOUR
 from consumer.core.tenants import Faults
 from consumer.delivery import Delivery
-from consumer.outside import guard_of, prober_of, smtp_options, tenants_of, vault_of
+from consumer.outside import guard_of, prober_of, smtp_options, suppression_of, tenants_of, vault_of
 from consumer.ports import BrokenError, UncertainError
 from consumer.settings import Kafka, Settings
-from consumer.stream import Pace, Room, Stream, World
+from consumer.stream import Hearing, Pace, Room, Stream, World
 from consumer.validation import Validating
 
 _log = structlog.stdlib.get_logger("consumer")
@@ -107,10 +109,16 @@ class App:
         self._settings = settings
         self._tenants = tenants
         self._metrics = metrics
+        self._telemetry = Telemetry(metrics, logs.concluded)
         self._clock = SystemClock()
         self._cluster = cluster(settings.kafka)
         self._names = Names(
-            settings.topics.requests, settings.topics.outcomes, settings.topics.parked, settings.kafka.group_id
+            settings.topics.requests,
+            settings.topics.outcomes,
+            settings.topics.parked,
+            settings.kafka.group_id,
+            settings.topics.suppressions,
+            settings.topics.feedback,
         )
         reach = guard_of(settings.network).reach
         self._transport = SmtpTransport(self._clock, smtp_options(settings.smtp), on_stage=metrics.stage, reach=reach)
@@ -120,6 +128,7 @@ class App:
         self._journal = self._made_journal()
         self._room = Room(settings.work.in_flight)
         self._hour = Hour()
+        self._mailbag = KafkaMailbag(self._cluster, self._names)
         self._stream = Stream(self._world(partitions))
 
     async def serve(self) -> None:
@@ -130,6 +139,7 @@ class App:
                     stack.push_async_callback(asked.aclose)
             stack.push_async_callback(self._transport.aclose)
             stack.push_async_callback(self._journal.aclose)
+            stack.push_async_callback(self._mailbag.aclose)
             stack.push_async_callback(self._source.stop)
             port = await stack.enter_async_context(
                 serve(
@@ -192,6 +202,8 @@ class App:
             self._metrics.assigned(len(self._stream.owned))
             self._metrics.parked(self._stream.parked())
             self._hour.sample(self._clock.now(), self._metrics.outcomes())
+            self._metrics.suppressed(self._stream.suppressions)
+            self._telemetry.bouncing(self._stream.bouncing())
             pools = self._transport.snapshot()
             self._metrics.pool(opened=pools.open, busy=pools.busy, idle=pools.idle, waiting=pools.waiting)
             for partition, records in self._source.lag().items():
@@ -223,6 +235,14 @@ class App:
         timeout = self._settings.kafka.transaction_timeout.total_seconds()
         return KafkaJournal(self._cluster, self._names, encode=encode, now=self._clock.now, transaction_timeout=timeout)
 
+    def _hearing(self) -> Hearing | None:
+        policy = suppression_of(self._settings.suppression)
+        return (
+            None
+            if policy is None
+            else Hearing(policy, self._mailbag, Ear(schemas.load(FEEDBACK.removeprefix("email."))).hear)
+        )
+
     def _world(self, partitions: int) -> World:
         work = self._settings.work
         delivery = Delivery(
@@ -250,12 +270,13 @@ class App:
             self._journal,
             delivery,
             self._clock,
-            Telemetry(self._metrics, logs.concluded),
+            self._telemetry,
             lambda tenant: (murmur2(tenant.encode()) & 0x7FFFFFFF) % partitions,
             self._room,
             pace,
             keeping,
             lambda: secrets.token_hex(6),
+            hearing=self._hearing(),
         )
 
 

@@ -9,18 +9,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from consumer.core.conclude import Chance, cancel, conclude, in_doubt, unsent
+from consumer.core.conclude import Chance, cancel, conclude, in_doubt, left_out, unsent
 from consumer.core.decode import Asked, Refused
 from consumer.core.dkim import sign
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Ordered, Skipped
 from consumer.core.letter import Posted, post
 from consumer.core.outcome import Invalid
-from consumer.core.parking import Reason
+from consumer.core.parking import Progress, Reason
 from consumer.core.partition import Admitted, Work
 from consumer.core.record import Record
 from consumer.core.request import Command, Request, Validation
 from consumer.core.resolve import Values, discreet, tokens
 from consumer.core.send_test_email import as_tested
+from consumer.core.suppression import bounced
 from consumer.core.tenant import Tenant, Unavailable, UnknownTenant
 from consumer.ports import Clock, Tenants, Transport, Vault
 from consumer.validation import NOBODY, Validating
@@ -36,6 +37,10 @@ class Desk(ValidationDesk, Protocol):
 
     def admit(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded | Later | Skipped:
         """Whether it may be sent now; its id and slot are taken in the same step."""
+        ...
+
+    def screen(self, request: Request, values: Values, progress: Progress) -> Progress:
+        """The progress, with an answer for each recipient that must not be written to."""
         ...
 
     async def permit(self, work: Work) -> float | None:
@@ -85,6 +90,10 @@ class Delivery:
         if isinstance(values, Unavailable):
             return self._until_back(Reason.VAULT, work)
 
+        work.progress = desk.screen(request, values, work.progress)
+        if len(work.progress.answers) == len(request.email.recipients):
+            return left_out(request, tenant, work.progress)
+
         answered = frozenset(index for index, _ in work.progress.answers)
         posted = post(request, tenant, values, answered=answered, now=self.clock.now())
         if not isinstance(posted, Posted):
@@ -94,6 +103,7 @@ class Delivery:
             posted = replace(posted, mail=await asyncio.to_thread(sign, posted.mail, tenant.dkim, self.clock.now()))
 
         attempt = await self.transport.send(posted.mail, posted.relay, _permit(desk, work))
+        work.bounced = bounced(posted.mail.recipients, attempt)
         chance = Chance(self.clock.now(), self.chance(), self.ladder)
         return conclude(request, tenant, posted, work.progress, discreet(attempt, values), chance)
 

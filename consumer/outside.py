@@ -1,5 +1,7 @@
 """What stands outside, made from the settings: relays, tenants, the PII vault."""
 
+from math import inf
+
 from consumer.adapters.config_api import ConfigApi
 from consumer.adapters.guard import Guard
 from consumer.adapters.memory_contents import KnownValues
@@ -11,9 +13,10 @@ from consumer.adapters.tenants_file import TenantsFile, read
 from consumer.adapters.vault_file import VaultFile
 from consumer.adapters.vault_http import VaultHttp
 from consumer.core.network import Borders
+from consumer.core.suppression import Policy
 from consumer.core.tenants import Faults
 from consumer.ports import Clock
-from consumer.settings import NetworkGuard, Pii, Settings, Smtp
+from consumer.settings import NetworkGuard, Pii, Settings, Smtp, Suppression
 
 
 def smtp_options(smtp: Smtp) -> SmtpOptions:
@@ -74,6 +77,24 @@ def tenants_of(settings: Settings, metrics: Metrics, clock: Clock) -> TenantsFil
         first,
         plain=settings.smtp.allow_plaintext,
         on_change=lambda state: metrics.tenants_file(ok=state.ok, tenants=state.tenants),
+    )
+
+
+def suppression_of(suppression: Suppression) -> Policy | None:
+    """When recipients are suppressed; None where that is off."""
+    if suppression.key is None:
+        return None
+    lasts = suppression.complaint_for
+    return Policy(
+        key=suppression.key.get_secret_value().encode(),
+        bounces=suppression.bounces,
+        bounce_for=suppression.bounce_for.total_seconds(),
+        complaints=suppression.complaints,
+        complaint_for=inf if lasts is None else lasts.total_seconds(),
+        within=suppression.within.total_seconds(),
+        least=suppression.least,
+        warning=suppression.warning,
+        critical=suppression.critical,
     )
 
 

@@ -1,11 +1,12 @@
 """What delivery and stream need from outside, in their words."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from consumer.core.attempt import Attempt
 from consumer.core.ending import Ending
+from consumer.core.feedback import Heard
 from consumer.core.mail import Mail
 from consumer.core.metadata import Foreign, Metadata
 from consumer.core.parking import Entry
@@ -13,6 +14,7 @@ from consumer.core.past import Past
 from consumer.core.probe import Probed
 from consumer.core.record import Coordinates, Record
 from consumer.core.resolve import Values
+from consumer.core.suppression_list import Listed
 from consumer.core.tenant import Relay, Tenant, Unavailable, UnknownTenant
 from consumer.core.tick import Tick
 
@@ -111,6 +113,14 @@ class BrokenError(Exception):
     """The journal cannot be trusted as it stands: the process ends, and the text says what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Suppressions:
+    """The suppression list of a partition as it was committed, and the next feedback to read; None: from the start."""
+
+    entries: Iterable[Listed]
+    position: int | None
+
+
 class Journal(Protocol):
     """Outcomes, parked entries and offsets: what is committed together, partition by partition."""
 
@@ -129,6 +139,10 @@ class Journal(Protocol):
         """What waits. Raises `BrokenError` for an entry that cannot be read."""
         ...
 
+    async def suppressions(self, partition: int) -> Suppressions:
+        """Who must not be written to. Raises `BrokenError` for an entry that cannot be read."""
+        ...
+
     async def commit(self, partition: int, tick: Tick) -> None:
         """Write the tick, whole or not at all. Raises `FencedError` or `UncertainError`."""
         ...
@@ -138,11 +152,26 @@ class Journal(Protocol):
         ...
 
 
+class Mailbag(Protocol):
+    """The feedback topic. Who owns a partition of requests reads the same one of feedback."""
+
+    async def fetch(self, positions: Mapping[int, int | None], most: int, within: float) -> list[Record]:
+        """Records of these partitions from these offsets on (None: from the first), in order within each.
+
+        At most so many, or none within so many seconds. While the brokers are away there is none: it never raises.
+        """
+        ...
+
+
 class Observer(Protocol):
     """Sees every fact that telemetry hangs on."""
 
     def ended(self, at: Coordinates, ending: Ending, seconds: float, *, waited: bool) -> None:
         """The request there ended, so many seconds after it came to Kafka, or waits; `waited`: it was parked before."""
+        ...
+
+    def heard(self, at: Coordinates, what: Heard, errors: tuple[str, ...] = ()) -> None:
+        """The feedback there was dealt with; `errors` say what is wrong with it, place and rule."""
         ...
 
     def ticked(self, tick: Tick, seconds: float) -> None:

@@ -47,6 +47,7 @@ FIELDS: Mapping[str, str] = {
     "nonce": "a takeover, in the metadata of the offset",
     "position": "the next offset to take",
     "partitions": "several partitions",
+    "tenant": "the name of a tenant, as it is configured",
     "relay": "host:port of a relay",
     "address": "host:port that is listened on or connected to",
     # what

@@ -1,7 +1,8 @@
 """Kafka in memory: the twin of the ports `Source` and `Journal`, for as many processes as share it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -12,8 +13,9 @@ from consumer.core.metadata import Foreign, decode
 from consumer.core.parking import Entry
 from consumer.core.past import Past, past_of
 from consumer.core.record import ORIGIN_HEADER, Coordinates, Headers, Record
+from consumer.core.suppression_list import Gathered, Listed
 from consumer.core.tick import Tick
-from consumer.ports import FencedError, Journal, Opened, Source, UncertainError
+from consumer.ports import FencedError, Journal, Mailbag, Opened, Source, Suppressions, UncertainError
 
 
 class Fault(Enum):
@@ -33,6 +35,9 @@ class MemoryKafka:
     requests: list[list[Record]] = field(init=False)
     outcomes: list[list[tuple[Concluded, float]]] = field(init=False)
     parked: list[dict[int, Entry]] = field(init=False)
+    feedback: list[list[Record]] = field(init=False)
+    suppressions: list[dict[bytes, Listed]] = field(init=False)
+    heard: dict[int, int] = field(default_factory=dict[int, int])
     committed: dict[int, tuple[int, str]] = field(default_factory=dict[int, tuple[int, str]])
     epochs: dict[int, int] = field(default_factory=dict[int, int])
     fault: Callable[[int], Fault | None] = lambda _: None
@@ -42,7 +47,10 @@ class MemoryKafka:
         self.requests = [[] for _ in range(self.partitions)]
         self.outcomes = [[] for _ in range(self.partitions)]
         self.parked = [{} for _ in range(self.partitions)]
+        self.feedback = [[] for _ in range(self.partitions)]
+        self.suppressions = [{} for _ in range(self.partitions)]
         self.arrived = asyncio.Event()
+        self.told = asyncio.Event()
 
     def produce(
         self, partition: int, value: bytes | None, *, key: bytes | None = None, headers: Headers = (), at: float = 0.0
@@ -63,7 +71,27 @@ class MemoryKafka:
         for home, record in tick.forwards:
             headers = (*record.headers, (ORIGIN_HEADER, str(record.at).encode()))
             self.produce(home, record.value, key=record.key, headers=headers, at=record.timestamp)
+        self._learn(partition, tick.learnt)
         self.committed[partition] = (tick.position, tick.metadata)
+
+    def tell(self, partition: int, value: bytes | None, *, headers: Headers = (), at: float = 0.0) -> Coordinates:
+        """Append a record of feedback."""
+        place = Coordinates(partition, len(self.feedback[partition]))
+        self.feedback[partition].append(Record(place, None, value, headers, at))
+        self.told.set()
+        return place
+
+    def _learn(self, partition: int, learnt: Gathered) -> None:
+        for listed in learnt.entries:
+            if listed.entry is None:
+                self.suppressions[partition].pop(listed.mark, None)
+            else:
+                self.suppressions[partition][listed.mark] = listed
+        if learnt.position is not None:
+            self.heard[partition] = learnt.position
+        for home, record in learnt.forwards:
+            headers = (*record.headers, (ORIGIN_HEADER, str(record.at).encode()))
+            self.tell(home, record.value, headers=headers, at=record.timestamp)
 
     @property
     def all_outcomes(self) -> list[Concluded]:
@@ -143,6 +171,10 @@ class MemoryJournal(Journal):
         return [replace(entry) for entry in self._kafka.parked[partition].values()]
 
     @override
+    async def suppressions(self, partition: int) -> Suppressions:
+        return Suppressions(list(self._kafka.suppressions[partition].values()), self._kafka.heard.get(partition))
+
+    @override
     async def commit(self, partition: int, tick: Tick) -> None:
         await asyncio.sleep(0)
         if partition not in self._epochs:
@@ -161,3 +193,24 @@ class MemoryJournal(Journal):
     @override
     async def close(self, partition: int) -> None:
         self._epochs.pop(partition, None)
+
+
+class MemoryMailbag(Mailbag):
+    """The feedback topic of one process."""
+
+    def __init__(self, kafka: MemoryKafka) -> None:
+        self._kafka = kafka
+
+    @override
+    async def fetch(self, positions: Mapping[int, int | None], most: int, within: float) -> list[Record]:
+        found = self._there(positions)[:most]
+        if not found:
+            self._kafka.told.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await self._kafka.told.wait()
+            found = self._there(positions)[:most]
+        return found
+
+    def _there(self, positions: Mapping[int, int | None]) -> list[Record]:
+        return [record for number, at in positions.items() for record in self._kafka.feedback[number][at or 0 :]]

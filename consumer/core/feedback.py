@@ -6,6 +6,8 @@ contract as types. Errors name the place and the rule, never the content.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from math import inf
 from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints, ValidationError, model_validator
@@ -17,9 +19,24 @@ from consumer.core.judge import Judge
 from consumer.core.outcome import Invalid, Subject
 from consumer.core.record import Record
 from consumer.core.send_email import Recipient, Timestamp
+from consumer.core.suppression import TEACHING, Kind, Lesson, Policy
+from consumer.core.suppression_list import event_id
 
 FEEDBACK = "email.feedback.v1"
 KINDS: Kinds = kinds({FEEDBACK: FEEDBACK, "feedback": FEEDBACK}, assumed=FEEDBACK)
+
+
+class Heard(StrEnum):
+    """What became of an event. A closed set: metrics use it as a label."""
+
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    REPEATED = "repeated"  # the same event was heard before
+    NO_LESSON = "no-lesson"  # a bounce for policy, or for now: the recipient is not to blame
+    FORWARDED = "forwarded"  # to its tenant's home
+    UNUSABLE = "unusable"  # it breaks the contract, or its token or key is not known
 
 
 class Told(Closed):
@@ -72,4 +89,22 @@ class Ear:
         return Feedback(event.subject, event.tenant, event.id, told, record.timestamp)
 
 
-__all__ = ["FEEDBACK", "KINDS", "Ear", "Feedback", "Refused", "Told"]
+def lesson(feedback: Feedback) -> Lesson | None:
+    """What it teaches about its recipient, if it does."""
+    told = feedback.told
+    kind, reason = Kind(told.kind), told.kind
+    if kind is Kind.BOUNCE and told.code is not None:
+        if told.code not in TEACHING:
+            return None
+        reason = told.code
+    until = inf if told.until is None else told.until
+    return Lesson(kind, reason, feedback.at, event_id(f"{feedback.tenant}\0{feedback.id}"), until)
+
+
+def marked(feedback: Feedback, policy: Policy) -> bytes | None:
+    """The mark of its recipient where it comes with one; None if another key made it, or it has an address."""
+    key_id, _, mark = (feedback.told.digest or "").partition(":")
+    return bytes.fromhex(mark) if key_id == policy.key_id else None
+
+
+__all__ = ["FEEDBACK", "KINDS", "Ear", "Feedback", "Heard", "Refused", "Told", "lesson", "marked"]

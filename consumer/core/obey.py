@@ -57,7 +57,15 @@ def _promote(command: Command, entry: Entry, state: Partition, now: float) -> Ob
             return declined(command, "queued")
         case Reason.RESEND:  # until it is due, the sender that was lost may be at it
             return declined(command, "in-flight")
-        case Reason.RETRY | Reason.SEND_AT | Reason.CONFIG | Reason.VAULT | Reason.ATTACHMENT | Reason.NOT_ALLOWED:
+        case (
+            Reason.RETRY
+            | Reason.SEND_AT
+            | Reason.CONFIG
+            | Reason.VAULT
+            | Reason.ATTACHMENT
+            | Reason.NOT_ALLOWED
+            | Reason.BOUNCE_RATE
+        ):
             state.promote(entry, now)
             return done(command)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from consumer.core.attribute import TRIALS
+from consumer.core.bounce_rate import Level, next_hour
 from consumer.core.conclude import finish
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
 from consumer.core.flights import Flights
@@ -18,6 +19,8 @@ from consumer.core.parking import Entry, Parking, Reason
 from consumer.core.past import Past
 from consumer.core.record import Record
 from consumer.core.request import Request, Validation
+from consumer.core.suppression import Policy
+from consumer.core.suppression_list import NOTHING_LEARNT, SuppressionList
 from consumer.core.tenant import HOUR, Limit, Tenant
 from consumer.core.tick import Tick
 from consumer.core.trials import DEFAULT_LIMITS, Trials, trial_of
@@ -57,11 +60,14 @@ class Keeping:
 class Partition:
     """One partition in its owner's memory."""
 
-    def __init__(self, number: int, position: int, nonce: str, keeping: Keeping) -> None:
+    def __init__(
+        self, number: int, position: int, nonce: str, keeping: Keeping, suppression: Policy | None = None
+    ) -> None:
         self.number = number
         self.position = position
         self.nonce = nonce
         self.parking = Parking()
+        self.listed = None if suppression is None else SuppressionList(suppression)
         self.ids = Ids(keeping.ids)
         self.intents: set[int] = set()  # granted, or asked for
         self.asked: dict[int, None] = {}  # in the order of asking
@@ -123,8 +129,8 @@ class Partition:
             return self.expired(work)
         if request.test is not None:
             return self._test(work, request, tenant, now)
-        if request.email.send_at is not None and request.email.send_at > now and not work.progress.promoted:
-            return Later(Reason.SEND_AT, request.email.send_at, work.progress)
+        if (later := self._not_yet(work, request, tenant, now)) is not None:
+            return later
         if self.parking.queued(tenant.name, before=work.offset) or (
             not work.flying and self._flights.full(tenant.name, self._room_for(spare), now)
         ):
@@ -170,6 +176,17 @@ class Partition:
             work.lost = False
         wait = self._trials.take(work.offset, request.subject, now)
         return None if wait is None else _limited(work, wait)
+
+    def _not_yet(self, work: Work, request: Request, tenant: Tenant, now: float) -> Later | None:
+        """Why it waits before anything is looked at that others also want."""
+        if request.email.send_at is not None and request.email.send_at > now and not work.progress.promoted:
+            return Later(Reason.SEND_AT, request.email.send_at, work.progress)
+        if tenant.on_bounce_rate == "hold" and self._bounces(tenant.name, now) is Level.CRITICAL:
+            return Later(Reason.BOUNCE_RATE, next_hour(now), work.progress)
+        return None
+
+    def _bounces(self, tenant: str, now: float) -> Level:
+        return Level.FINE if self.listed is None else self.listed.rates.level(tenant, now)
 
     def expired(self, work: Work) -> Concluded:
         """Its time is up."""
@@ -222,6 +239,8 @@ class Partition:
     def tidy(self, now: float) -> None:
         """Forget what counts no more. Worth doing once in a while."""
         self.ids.expire(now)
+        if self.listed is not None:
+            self.listed.tidy(now)
         for tenant in [name for name, windows in self._windows.items() if windows.idle(now)]:
             del self._windows[tenant]
             self.limited.pop(tenant, None)
@@ -263,6 +282,11 @@ class Partition:
         progress = ending.progress if isinstance(ending, Concluded | Later) else work.progress
         for at, recipients in progress.sent_at[len(work.progress.sent_at) :]:
             windows.sent(work.offset, recipients, at)
+            if self.listed is not None:
+                self.listed.rates.sent(work.request.tenant, recipients, at)
+        if self.listed is not None and work.bounced:
+            self.listed.verdicts(work.request.tenant, work.bounced, now)
+            work.bounced = ()
         windows.give_back(work.offset)
         if work.request.subject.type in TRIALS:
             trial = trial_of(work.request.subject, ending.outcome) if isinstance(ending, Concluded) else None
@@ -330,6 +354,8 @@ class Partition:
             self.ids.end(past.mark, past.origin, past.digest, use=past.use, at=past.at)
         for at, recipients in past.sent if past.tenant is not None else ():
             self.windows(past.tenant or "").sent(None, recipients, at)
+            if self.listed is not None:
+                self.listed.rates.sent(past.tenant or "", recipients, at)
         if past.trial is not None and past.tenant is not None:
             self._trials.remember(past.tenant, past.trial, past.at)
 
@@ -374,7 +400,10 @@ class Partition:
     @property
     def waiting(self) -> bool:
         """Whether there is something to write."""
-        return bool(self.asked or self._outcomes or self._parked or self._forwards or self._settled or self._lapsed)
+        learnt = self.listed is not None and self.listed.pending
+        return bool(
+            self.asked or self._outcomes or self._parked or self._forwards or self._settled or self._lapsed or learnt
+        )
 
     @property
     def advanced(self) -> bool:
@@ -394,6 +423,7 @@ class Partition:
             tuple(self._forwards),
             granted,
             tuple(self._settled),
+            NOTHING_LEARNT if self.listed is None else self.listed.cut(),
         )
         self._outcomes, self._parked, self._forwards, self._settled = [], [], [], []
         self.asked = {offset: None for offset in self.asked if offset not in granted}
@@ -411,6 +441,8 @@ class Partition:
         self._parked = [*tick.parked, *self._parked]
         self._forwards = [*tick.forwards, *self._forwards]
         self._settled = [*tick.settled, *self._settled]
+        if self.listed is not None:
+            self.listed.refuse(tick.learnt)
         again = dict.fromkeys(offset for offset in tick.granted if offset in self.intents)
         self.asked = again | self.asked
         self._advanced = True

@@ -6,12 +6,16 @@ packed under their 16-byte marks, for there may be a million of them; who they a
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from math import inf
 
 from consumer.core.bounce_rate import BounceRates
+from consumer.core.parking import Progress
 from consumer.core.record import Record
+from consumer.core.reply import BLOCKED
+from consumer.core.request import Request
+from consumer.core.resolve import Values
 from consumer.core.suppression import (
     DAY,
     OWN,
@@ -87,10 +91,20 @@ class SuppressionList:
 
     def holds(self, tenant: str, address: str, now: float) -> bool:
         """Whether the tenant must not write there."""
-        if not self._entries:
-            return False
         known = self.get(self.policy.mark(tenant, address))
         return known is not None and known.holds(now)
+
+    def screen(self, request: Request, values: Values, progress: Progress, now: float) -> Progress:
+        """The progress, with `BLOCKED` for each recipient without an answer that the tenant must not write to."""
+        if not self._entries:
+            return progress
+        answered = {index for index, _ in progress.answers}
+        blocked = tuple(
+            (index, BLOCKED)
+            for index, written in enumerate(request.email.recipients)
+            if index not in answered and self.holds(request.tenant, values.of(written), now)
+        )
+        return replace(progress, answers=(*progress.answers, *blocked)) if blocked else progress
 
     # learning
 

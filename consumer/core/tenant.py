@@ -63,6 +63,7 @@ class Tenant:
     on_unknown: Literal["report", "resend"] = "report"
     max_age: float | None = None
     dkim: tuple[DkimKey, ...] = ()
+    on_bounce_rate: Literal["report", "hold"] = "report"
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ FIELDS: Mapping[str, Read] = {
     "limits": _limits,
     "over_limit": _one_of("defer", "reject"),
     "on_unknown": _one_of("report", "resend"),
+    "on_bounce_rate": _one_of("report", "hold"),
     "max_connections": _count,
     "max_age": _duration,
 }

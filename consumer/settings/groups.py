@@ -17,6 +17,7 @@ from consumer.settings.texts import (
     ReadableFile,
     Secret,
     Servers,
+    SuppressionKey,
     TopicName,
     Url,
 )
@@ -176,6 +177,27 @@ class Work(_Group):
     """After this long without progress the process ends, and whoever runs it starts a new one."""
 
 
+class Suppression(_Group):
+    key: SuppressionKey | None = None
+    """Switches suppression on: the secret that addresses are hashed with. At least 16 characters; never change it."""
+    bounces: Annotated[int, Field(ge=1, le=20)] = 1
+    """So many bounces within `within` suppress a recipient."""
+    bounce_for: Duration = timedelta(days=90)
+    """How long bounces suppress, from the last one."""
+    complaints: Annotated[int, Field(ge=1, le=20)] = 1
+    """So many complaints within `within` suppress a recipient."""
+    complaint_for: Duration | None = None
+    """How long complaints suppress, from the last one; not set: for good."""
+    within: Duration = timedelta(days=30)
+    """How long a bounce or a complaint counts."""
+    least: Count = 1000
+    """Recipients of a tenant in 24 hours, below which its bounce rate says nothing."""
+    warning: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """The bounce rate from which a tenant is told in metrics and log."""
+    critical: Annotated[float, Field(gt=0, le=1)] = 0.10
+    """The bounce rate from which a tenant with `on_bounce_rate: hold` is held."""
+
+
 class Log(_Group):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least that is logged."""
@@ -203,6 +225,7 @@ class Settings(BaseSettings):
     smtp: Smtp = Smtp()
     network: NetworkGuard = NetworkGuard()
     work: Work = Work()
+    suppression: Suppression = Suppression()
     log: Log = Log()
 
     @classmethod

@@ -94,6 +94,11 @@ RULES: tuple[Rule, ...] = (
         "must be at least CONSUMER_WORK__DEDUPE: ids are remembered by the outcomes",
     ),
     Rule(
+        ("suppression.warning", "suppression.critical"),
+        lambda s: s.suppression.warning <= s.suppression.critical,
+        "must be at most CONSUMER_SUPPRESSION__CRITICAL",
+    ),
+    Rule(
         ("smtp.connections_per_relay", "smtp.connections_total"),
         lambda s: s.smtp.connections_per_relay <= s.smtp.connections_total,
         "must be at most CONSUMER_SMTP__CONNECTIONS_TOTAL",

@@ -14,6 +14,7 @@ from consumer.core.durations import DURATION_RULE, bounded, parse_duration
 
 _HOST = re.compile(r"(?!-)[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
 _PLACE = re.compile(r"[A-Za-z0-9_.-]{1,253}(:[1-9][0-9]{0,4})?")
+_SHORTEST_KEY = 16
 Network: TypeAlias = IPv4Network | IPv6Network
 
 
@@ -127,10 +128,19 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Host = Annotated[str, AfterValidator(_host)]
 Hosts = Annotated[bool | frozenset[Host], BeforeValidator(_flag_or_items)]
 Networks = Annotated[tuple[Annotated[Network | str, BeforeValidator(_network)], ...], BeforeValidator(_items)]
+
+
+def _long(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < _SHORTEST_KEY:
+        raise ValueError(f"must have at least {_SHORTEST_KEY} characters")
+    return value
+
+
 Places = Annotated[dict[str, str], BeforeValidator(_places)]
 Name = Annotated[str, Field(min_length=1, max_length=249)]
 ReadableFile = Annotated[Path, AfterValidator(readable)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
+SuppressionKey = Annotated[SecretStr, AfterValidator(_long)]
 Servers = Annotated[str, AfterValidator(_servers)]
 TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 Url = Annotated[str, AfterValidator(_url)]

@@ -6,17 +6,20 @@ fetch that was under way when an epoch changed is dropped and the partition soug
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from itertools import groupby
 
+from consumer.core.bounce_rate import Level
 from consumer.core.overview import Overview, waiting, windows
 from consumer.core.parking import Reason
 from consumer.core.record import Record
-from consumer.stream.owned import LITTLE, Owned, World
+from consumer.core.suppression_list import SuppressionList
+from consumer.stream.listening import Listening
+from consumer.stream.owned import LITTLE, Hearing, Owned, World
 from consumer.stream.pace import Appetite, Pace, Room
 
-__all__ = ["Pace", "Room", "Stream", "World"]
+__all__ = ["Hearing", "Pace", "Room", "Stream", "World"]
 
 
 class Stream:
@@ -66,15 +69,34 @@ class Stream:
             tuple(one for state in states for one in windows(state, now)),
         )
 
+    @property
+    def suppressions(self) -> int:
+        """How many recipients the lists of partitions of ours know."""
+        return sum(len(listed) for listed in self._lists())
+
+    def bouncing(self) -> dict[str, Level]:
+        """The tenants whose mail bounces too much."""
+        now = self._world.clock.now()
+        return {tenant: level for listed in self._lists() for tenant, level in listed.rates.levels(now).items()}
+
+    def _lists(self) -> Iterator[SuppressionList]:
+        states = (owned.state for owned in self._owned.values())
+        return (state.listed for state in states if state is not None and state.listed is not None)
+
     async def run(self) -> None:
         """Take and carry out requests until `stop`; then finish what is in flight, within the drain budget."""
         async with asyncio.TaskGroup() as self._group:
-            watching = self._group.create_task(self._world.room.watch())
+            minding = (self._group.create_task(self._world.room.watch()), *self._listen())
             while not self._stopping.is_set():
                 await self._fetch()
             await self._drain(self._world.pace.drain_within)
-            for task in (watching, *self._tasks.values()):
+            for task in (*minding, *self._tasks.values()):
                 task.cancel()
+
+    def _listen(self) -> tuple[asyncio.Task[None], ...]:
+        if self._world.hearing is None:
+            return ()
+        return (self._group.create_task(Listening(self._world, self._world.hearing).run(self._owned)),)
 
     def stop(self) -> None:
         """Take nothing more. `run` ends when what is in flight has ended, or the budget is used up."""

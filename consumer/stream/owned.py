@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from consumer.core.ending import Again, Concluded, Ending, Later, Ordered, Skipped
+from consumer.core.feedback import Feedback, Refused
 from consumer.core.outcome import Expired
 from consumer.core.overview import PartitionNow
-from consumer.core.parking import Entry, Reason
+from consumer.core.parking import Entry, Progress, Reason
 from consumer.core.partition import Admitted, Keeping, Partition, Work
 from consumer.core.record import Coordinates, Record
 from consumer.core.request import Request, Validation
+from consumer.core.resolve import Values
+from consumer.core.suppression import Policy
 from consumer.core.tenant import Tenant
 from consumer.core.tick import Tick
 from consumer.delivery import Delivery
-from consumer.ports import Clock, FencedError, Journal, Observer, Source, UncertainError
+from consumer.ports import Clock, FencedError, Journal, Mailbag, Observer, Source, UncertainError
 from consumer.stream.kept import Kept
 from consumer.stream.orders import Orders
 from consumer.stream.pace import Pace, Room
@@ -47,6 +50,20 @@ class World:
     keeping: Keeping
     nonce: Callable[[], str]
     kept: Kept = field(default_factory=Kept)
+    hearing: "Hearing | None" = None  # None: suppression is off
+
+    @property
+    def suppression(self) -> Policy | None:
+        return None if self.hearing is None else self.hearing.policy
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What feedback is heard with, and how much of it teaches."""
+
+    policy: Policy
+    mailbag: Mailbag
+    ear: Callable[[Record], Feedback | Refused]
 
 
 class Owned:
@@ -177,6 +194,10 @@ class Owned:
         state = self.state
         return state is None or not (state.intents or state.waiting or self._torn)
 
+    def stir(self) -> None:
+        """Something is to be written that no request has brought."""
+        self._wanted.set()
+
     # requests
 
     @property
@@ -283,6 +304,11 @@ class Owned:
             raise AssertionError(self.number)
         return self.state.admit_validation(work, request, now)
 
+    def screen(self, request: Request, values: Values, progress: Progress) -> Progress:
+        if self.state is None or self.state.listed is None:
+            return progress
+        return self.state.listed.screen(request, values, progress, self._world.clock.now())
+
     async def permit(self, work: Work) -> float | None:
         """Ask for an intent: the answer comes with the tick that holds it."""
         if self.state is None or not self._granting.is_set():
@@ -383,4 +409,4 @@ class Owned:
         self._end(state.unpark(entry, record), ending)
 
 
-__all__ = ["Owned", "World"]
+__all__ = ["Hearing", "Owned", "World"]

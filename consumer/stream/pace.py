@@ -16,6 +16,7 @@ class Pace:
     look_for_room: float = 0.25
     tidy_every: float = 60.0
     fetch_within: float = 0.1
+    listen_within: float = 1.0
     gather: float = 0.010  # from the first event to its tick
     gather_under_load: float = 0.1  # the same while more waits in Kafka than can be sent at once
     between_ticks: float = 0.025

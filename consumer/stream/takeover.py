@@ -7,6 +7,7 @@ the partition is opened.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from consumer.core.ending import Concluded
@@ -14,6 +15,7 @@ from consumer.core.metadata import Foreign, Metadata
 from consumer.core.outcome import Expired, Subject
 from consumer.core.partition import Partition, Work
 from consumer.core.record import Coordinates, Record
+from consumer.core.suppression_list import SuppressionList
 from consumer.core.tick import Tick
 from consumer.ports import BrokenError, Opened
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from consumer.stream.owned import World
 
+PAUSE_EVERY = 2_000
 GONE = "no longer in the request topic"
 
 
@@ -56,7 +59,9 @@ class Takeover:
         parked = list(await world.journal.parked(self._number))
         known = self._known(opened, empty=not past and not parked)
         position = opened.beginning if opened.position is None else opened.position
-        state = Partition(self._number, position, world.nonce(), world.keeping)
+        state = Partition(self._number, position, world.nonce(), world.keeping, world.suppression)
+        if state.listed is not None:
+            await self._restore_list(state.listed)
         for outcome in past:
             state.remember(outcome)
         settled = {outcome.origin for outcome in past}
@@ -64,6 +69,20 @@ class Takeover:
             if entry.origin not in settled:
                 state.restore(entry)
         return state, await self._resume(state, known, settled)
+
+    async def _restore_list(self, listed: SuppressionList) -> None:
+        found = await self._world.journal.suppressions(self._number)
+        now = self._world.clock.now()
+        for number, entry in enumerate(found.entries, 1):
+            if number % PAUSE_EVERY == 0:
+                await asyncio.sleep(0)  # heartbeats go on while a long list is read
+            if entry.key_id != listed.policy.key_id:
+                raise BrokenError(
+                    f"partition {self._number}: the suppression list was made with another key, so nobody on it would be "
+                    "known. Set CONSUMER_SUPPRESSION__KEY to the former one, or name a new CONSUMER_TOPICS__SUPPRESSIONS"
+                )
+            listed.restore(entry, now)
+        listed.position = found.position
 
     def _known(self, opened: Opened, *, empty: bool) -> Metadata:
         if opened.position is None:

@@ -132,6 +132,28 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         ),
     ),
     (
+        "Suppression",
+        (
+            Panel(
+                "Feedback",
+                ((f"sum by (feedback) (rate({table.FEEDBACK.name}{{@}}[$__rate_interval]))", "{{feedback}}"),),
+                (table.FEEDBACK,),
+                stacked=True,
+            ),
+            Panel(
+                "Suppressed",
+                ((f"{table.SUPPRESSIONS.name}{{@}}", "{{instance}}"),),
+                (table.SUPPRESSIONS,),
+                stacked=True,
+            ),
+            Panel(
+                "Tenants that bounce",
+                ((f"sum by (level) ({table.BOUNCING.name}{{@}})", "{{level}}"),),
+                (table.BOUNCING,),
+            ),
+        ),
+    ),
+    (
         "Relays",
         (
             Panel(

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from math import inf
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -34,6 +35,8 @@ from consumer.core.outcome import (
 from consumer.core.parking import Entry, Progress, Reason
 from consumer.core.record import Coordinates, Headers, Record
 from consumer.core.reply import BLOCKED, Reply
+from consumer.core.suppression import OWN, Kind, Remembered, Suppression
+from consumer.core.suppression_list import Gathered, Listed
 from consumer.core.tick import Tick
 from consumer.ports import FencedError, Journal, UncertainError
 
@@ -65,7 +68,9 @@ async def in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Owners]:
 async def on_kafka(request: pytest.FixtureRequest) -> AsyncIterator[Owners]:
     bootstrap: str = request.getfixturevalue("broker")
     prefix = f"j{uuid.uuid4().hex[:8]}"
-    names = Names(f"{prefix}.requests", f"{prefix}.outcomes", f"{prefix}.parked", f"{prefix}-group")
+    kinds = ("requests", "outcomes", "parked", "suppressions", "feedback")
+    requests, outcomes, parked, suppressions, feedback = (f"{prefix}.{kind}" for kind in kinds)
+    names = Names(requests, outcomes, parked, f"{prefix}-group", suppressions, feedback)
     await _make(bootstrap, names)
     journals: list[KafkaJournal] = []
 
@@ -88,6 +93,12 @@ async def owners(request: pytest.FixtureRequest) -> AsyncIterator[Owners]:
 def tick(number: int = 1, position: int = 4, *, unsettled: tuple[int, ...] = (), **more: object) -> Tick:
     metadata = encode(Metadata("nonce", number, unsettled, ()), position)
     return Tick(number, position, metadata, **more)  # pyright: ignore[reportArgumentType]
+
+
+def suppression(mark: bytes, until: float) -> Listed:
+    events = (Remembered(1_700_000_000, Kind.BOUNCE, b"\x01" * 8), Remembered(1_700_000_060, Kind.BOUNCE, OWN))
+    known = Suppression(Kind.BOUNCE, "5.1.1", 1_700_000_000, 1_700_000_060, until, 2, 0, events)
+    return Listed(mark, known, "acme", "0a1b2c3d")
 
 
 def entry(offset: int = 3) -> Entry:
@@ -201,6 +212,33 @@ async def test_a_forwarded_record_arrives_unchanged_and_tells_its_origin(owners:
     assert (arrived.origin, arrived.forwarded_from) == (Coordinates(0, 3), Coordinates(0, 3))
 
 
+async def test_the_suppression_list_is_read_back_whole_until_its_tombstones(owners: Owners) -> None:
+    journal = owners.another()
+    await journal.open(0)
+    empty = await journal.suppressions(0)
+    assert (list(empty.entries), empty.position) == ([], None)
+    for_good, counted = suppression(b"a" * 16, inf), suppression(b"b" * 16, 0.0)
+    await journal.commit(0, tick(1, learnt=Gathered((for_good, counted), 7)))
+    found = await owners.another().suppressions(0)
+    assert {one.mark: one for one in found.entries} == {b"a" * 16: for_good, b"b" * 16: counted}
+    assert found.position == 7
+    assert list((await journal.suppressions(1)).entries) == []
+    await journal.commit(0, tick(2, learnt=Gathered((Listed(b"a" * 16),))))
+    found = await owners.another().suppressions(0)
+    assert [one.mark for one in found.entries] == [b"b" * 16]
+    assert found.position == 7
+
+
+async def test_a_fenced_owner_learns_nothing(owners: Owners) -> None:
+    first, second = owners.another(), owners.another()
+    await first.open(0)
+    await second.open(0)
+    with pytest.raises(FencedError):
+        await first.commit(0, tick(1, learnt=Gathered((suppression(b"a" * 16, inf),), 7)))
+    found = await second.suppressions(0)
+    assert (list(found.entries), found.position) == ([], None)
+
+
 async def test_partitions_have_owners_of_their_own(owners: Owners) -> None:
     first, second = owners.another(), owners.another()
     await first.open(0)
@@ -225,7 +263,7 @@ def _encode(concluded: Concluded, now: float) -> tuple[Headers, bytes]:
 async def _make(bootstrap: str, names: Names) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
-    topics = [NewTopic(name, 2, 1) for name in (names.requests, names.outcomes, names.parked)]
+    topics = [NewTopic(name, 2, 1) for name in (names.requests, names.outcomes, names.parked, names.suppressions)]
     await admin.create_topics(topics)
     await _coordinated(admin, names.group)
     await admin.close()

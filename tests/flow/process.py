@@ -12,27 +12,30 @@ from typing_extensions import override
 
 from consumer.adapters.memory import KnownTenants
 from consumer.adapters.memory_contents import KnownValues
-from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemorySource
+from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemoryMailbag, MemorySource
 from consumer.adapters.memory_transport import MemoryProber
-from consumer.adapters.schemas import requests
+from consumer.adapters.schemas import load, requests
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed
 from consumer.core.decode import Decoder
 from consumer.core.ending import Concluded, Ending
+from consumer.core.feedback import Ear, Heard
 from consumer.core.ladder import LADDER
 from consumer.core.mail import Mail
 from consumer.core.partition import Keeping
 from consumer.core.record import Coordinates
 from consumer.core.reply import Reply
+from consumer.core.suppression import Policy
 from consumer.core.tenant import Relay, Tenant
 from consumer.core.tick import Tick
 from consumer.delivery import Delivery
 from consumer.ports import Clock, Permit, Transport
-from consumer.stream import Pace, Room, Stream, World
+from consumer.stream import Hearing, Pace, Room, Stream, World
 from consumer.validation import Validating
 from tests.builders import tenant
 
 OK = Reply(250, "OK")
 DECODER = Decoder(requests())
+EAR = Ear(load("feedback.v1"))
 
 
 class ShiftedClock(Clock):
@@ -95,6 +98,7 @@ class Seen:
     ticks: list[Tick] = field(default_factory=list[Tick])
     opened_partitions: list[int] = field(default_factory=list[int])
     losses: list[str] = field(default_factory=list[str])
+    feedback: list[tuple[Coordinates, Heard]] = field(default_factory=list[tuple[Coordinates, Heard]])
 
     def ended(self, at: Coordinates, ending: Ending, seconds: float, *, waited: bool) -> None:
         assert at.offset >= 0
@@ -102,6 +106,10 @@ class Seen:
         self.endings.append(ending)
         if isinstance(ending, Concluded):
             self.waited.append(waited)
+
+    def heard(self, at: Coordinates, what: Heard, errors: tuple[str, ...] = ()) -> None:
+        assert (what is Heard.UNUSABLE) == bool(errors)
+        self.feedback.append((at, what))
 
     def ticked(self, tick: Tick, seconds: float) -> None:
         assert seconds >= 0
@@ -135,6 +143,7 @@ class Setup:
         )
     )
     keeping: Keeping = field(default_factory=Keeping)
+    suppression: Policy | None = None
 
     def __post_init__(self) -> None:
         self.clock = ShiftedClock()
@@ -158,6 +167,12 @@ class Setup:
         at = self.home(name) if partition is None else partition
         return self.kafka.produce(at, orjson.dumps(body), headers=tuple(headers), at=self.clock.now())
 
+    def feedback(self, id_: str, *, name: str = "acme", partition: int | None = None, **fields: object) -> Coordinates:
+        """Put feedback into its topic: at its tenant's home, unless told otherwise."""
+        headers = (("tenant", name.encode()), ("request_id", id_.encode()))
+        at = self.home(name) if partition is None else partition
+        return self.kafka.tell(at, orjson.dumps(fields), headers=headers, at=self.clock.now())
+
     def world(self) -> World:
         delivery = Delivery(
             DECODER.decode,
@@ -180,6 +195,7 @@ class Setup:
             self.pace,
             self.keeping,
             lambda: f"n{next(self._nonces)}",
+            hearing=self.suppression and Hearing(self.suppression, MemoryMailbag(self.kafka), EAR.hear),
         )
 
     async def outcomes(self, number: int) -> list[Concluded]:

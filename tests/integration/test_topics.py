@@ -48,9 +48,15 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Suppression:
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class Wanted:
     topics: Names = field(default_factory=lambda: Names(uuid.uuid4().hex[:8]))
     work: Work = Work()
+    suppression: Suppression = Suppression()
 
 
 @pytest.fixture
@@ -97,6 +103,14 @@ async def test_missing_topics_are_told_and_not_made_by_asking(options: Mapping[s
     assert await topics.describe(wanted, options) == {}
 
 
+async def test_with_suppression_on_its_topics_have_to_be_there(options: Mapping[str, Any]) -> None:
+    wanted = Wanted(suppression=Suppression("x" * 16))
+    found, _ = await topics.examine(wanted, options)
+    assert len(found) == 5
+    assert f"topic {wanted.topics.feedback} is missing: run `consumer topics create`" in found
+    assert f"topic {wanted.topics.suppressions} is missing: run `consumer topics create`" in found
+
+
 @pytest.mark.parametrize(
     ("topic", "settings", "said"),
     [
@@ -106,6 +120,7 @@ async def test_missing_topics_are_told_and_not_made_by_asking(options: Mapping[s
         ("requests", {"retention.ms": "-1"}, "shorter than the retention of"),
         ("outcomes", {"retention.ms": "3600000"}, "shorter than CONSUMER_WORK__DEDUPE"),
         ("outcomes", {"retention.bytes": "1000000"}, "has retention.bytes set"),
+        ("feedback", {"cleanup.policy": "compact"}, "is compacted"),
         ("parked", {"cleanup.policy": "delete"}, "is not compacted, or not only"),
         ("parked", {"cleanup.policy": "compact,delete"}, "is not compacted, or not only"),
         ("suppressions", {"cleanup.policy": "delete"}, "is not compacted, or not only"),

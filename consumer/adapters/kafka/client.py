@@ -72,6 +72,8 @@ class Names:
     outcomes: str = "email.outcomes"
     parked: str = "email.parked"
     group: str = "email-consumer"
+    suppressions: str = "email.suppressions"
+    feedback: str = "email.feedback"
 
 
 async def stopped(stopping: Awaitable[object], within: float) -> None:

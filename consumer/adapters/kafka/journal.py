@@ -22,13 +22,14 @@ from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
 from consumer.adapters.kafka.entries import read_entry, write_entry
 from consumer.adapters.kafka.past import read_past
 from consumer.adapters.kafka.reader import Reader
+from consumer.adapters.kafka.suppressions import read_all, read_position, write
 from consumer.core.ending import Concluded
 from consumer.core.metadata import Foreign, decode
 from consumer.core.parking import Entry
 from consumer.core.past import Past
 from consumer.core.record import ORIGIN_HEADER, Headers, Record
 from consumer.core.tick import Tick
-from consumer.ports import BrokenError, FencedError, Opened, UncertainError
+from consumer.ports import BrokenError, FencedError, Opened, Suppressions, UncertainError
 
 Encode = Callable[[Concluded, float], tuple[Headers, bytes]]
 
@@ -88,6 +89,21 @@ class KafkaJournal:
         finally:
             await reader.close()
 
+    async def suppressions(self, partition: int) -> Suppressions:
+        reader = Reader(self._cluster)
+        values: dict[bytes, bytes] = {}
+        try:
+            first, end = await reader.bounds(self._names.suppressions, partition)
+            async for batch in reader.stretch(self._names.suppressions, partition, first, end):
+                for raw in batch:
+                    if raw.value is None:
+                        values.pop(raw.key, None)
+                    else:
+                        values[raw.key or b""] = raw.value
+            return Suppressions(read_all(values, partition), read_position(values))
+        finally:
+            await reader.close()
+
     # ticks
 
     async def commit(self, partition: int, tick: Tick) -> None:
@@ -144,6 +160,10 @@ class KafkaJournal:
             yield self._names.parked, {"key": key, "value": value, "partition": partition}
         for home, record in tick.forwards:
             yield self._names.requests, {**_forwarded(record), "partition": home}
+        for key, value in write(tick.learnt):
+            yield self._names.suppressions, {"key": key, "value": value, "partition": partition}
+        for home, record in tick.learnt.forwards:
+            yield self._names.feedback, {**_forwarded(record), "partition": home}
 
     # what was committed
 

@@ -59,8 +59,18 @@ class Work(Protocol):
     def dedupe(self) -> timedelta: ...
 
 
+class Suppression(Protocol):
+    """Whether there is any."""
+
+    @property
+    def key(self) -> object: ...
+
+
 class Wanted(Protocol):
     """The parts of the settings that speak of topics."""
+
+    @property
+    def suppression(self) -> Suppression: ...
 
     @property
     def topics(self) -> Topics: ...
@@ -124,15 +134,19 @@ async def create(wanted: Wanted, options: Mapping[str, Any], *, within: float = 
 def problems(wanted: Wanted, found: Mapping[str, Topic], *, all_of_them: bool = False) -> tuple[str, ...]:
     """What would break a promise; suppressions and feedback may be missing as long as nothing uses them."""
     names = _names(wanted.topics)
-    needed = names if all_of_them else names[:3]
+    needed = names if all_of_them or wanted.suppression.key is not None else names[:3]
     lines = [f"topic {name} is missing: run `consumer topics create`" for name in needed if name not in found]
     requests, outcomes = found.get(wanted.topics.requests), found.get(wanted.topics.outcomes)
     for topic in (requests, outcomes):
         lines.extend(_of_a_history(topic) if topic else ())
+    feedback = found.get(wanted.topics.feedback)
+    if feedback and feedback.policy != _DELETE:
+        mend = _alter(feedback, "cleanup.policy=delete")
+        lines.append(f"topic {feedback.name} is compacted, which removes feedback that was not read yet: {mend}")
     for name in (wanted.topics.parked, wanted.topics.suppressions):
         lines.extend(_of_a_table(found[name]) if name in found else ())
     if requests:
-        same = (wanted.topics.outcomes, wanted.topics.parked, wanted.topics.suppressions)
+        same = names[1:]
         lines.extend(_of_a_number(requests, [found[name] for name in same if name in found]))
         lines.extend(_too_short(requests, wanted.work.max_age.total_seconds(), "CONSUMER_WORK__MAX_AGE"))
     if outcomes:

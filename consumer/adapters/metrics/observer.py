@@ -1,12 +1,15 @@
 """Where telemetry hangs: every ending and every tick passes here once, as values."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from consumer.adapters.metrics.registry import Metrics
 from consumer.adapters.metrics.table import kind_of
+from consumer.core.bounce_rate import Level
 from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Ordered, Skipped
+from consumer.core.feedback import Heard
 from consumer.core.parking import QUEUED, Reason
 from consumer.core.record import Coordinates
 from consumer.core.tick import Tick
@@ -32,6 +35,7 @@ class Telemetry:
         """`tell` writes the line of a request that has its outcome."""
         self._metrics = metrics
         self._tell = tell
+        self._levels: dict[str, Level] = {}
 
     def ended(self, at: Coordinates, ending: Ending, seconds: float, *, waited: bool) -> None:
         """The request there ended, so many seconds after it came to Kafka, or waits."""
@@ -45,6 +49,22 @@ class Telemetry:
                 _log.debug("forwarded", partition=at.partition, offset=at.offset, home=home)
             case Skipped() | Again() | Ordered():
                 pass
+
+    def heard(self, at: Coordinates, what: Heard, errors: tuple[str, ...] = ()) -> None:
+        """The feedback there was dealt with."""
+        self._metrics.heard(what)
+        if what is Heard.UNUSABLE:
+            _log.warning("feedback cannot be used", partition=at.partition, offset=at.offset, errors=list(errors))
+
+    def bouncing(self, levels: Mapping[str, Level]) -> None:
+        """The tenants whose mail bounces too much: counted each time, told when that changes."""
+        self._metrics.bouncing(Counter(levels.values()))
+        for tenant in self._levels.keys() | levels.keys():
+            now = levels.get(tenant, Level.FINE)
+            if now is not self._levels.get(tenant, Level.FINE):
+                tell = _log.info if now is Level.FINE else _log.warning
+                tell("bounce rate", tenant=tenant, state=now.value)
+        self._levels = dict(levels)
 
     def ticked(self, tick: Tick, seconds: float) -> None:
         """A tick was committed."""

@@ -11,6 +11,8 @@ from consumer.adapters.metrics import table
 from consumer.adapters.metrics.table import Metric, kind_of
 from consumer.adapters.metrics.tally import Count, Counts, Spread, Spreads
 from consumer.core.attempt import Stage
+from consumer.core.bounce_rate import Level
+from consumer.core.feedback import Heard
 from consumer.core.outcome import Outcome
 from consumer.core.parking import Reason
 
@@ -43,6 +45,9 @@ class Metrics:
         self._config_api_ok.set(1)
         self._parked = self._gauges(table.PARKED)
         self._takeovers = self._counter(table.TAKEOVERS)
+        self._feedback = self._counters(table.FEEDBACK)
+        self._suppressions = self._gauge(table.SUPPRESSIONS)
+        self._bouncing = self._gauges(table.BOUNCING)
         self._tell_build()
 
     def outcomes(self) -> Mapping[str, float]:
@@ -110,6 +115,19 @@ class Metrics:
         """How many requests wait now; for a reason that is not named, none do."""
         for reason in Reason:
             self._parked[reason].set(waiting.get(reason, 0))
+
+    def heard(self, what: Heard) -> None:
+        """A feedback event was dealt with."""
+        self._feedback[what].inc()
+
+    def suppressed(self, recipients: int) -> None:
+        """How many recipients the lists know."""
+        self._suppressions.set(recipients)
+
+    def bouncing(self, levels: Mapping[Level, int]) -> None:
+        """How many tenants bounce too much; for a level that is not named, none do."""
+        for level, gauge in self._bouncing.items():
+            gauge.set(levels.get(Level(level), 0))
 
     def taken_over(self) -> None:
         self._takeovers.inc()

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Literal, TypeAlias, get_args
 
 from consumer.core.attempt import Stage
+from consumer.core.bounce_rate import Level
+from consumer.core.feedback import Heard
 from consumer.core.outcome import (
     Accepted,
     Cancelled,
@@ -278,6 +280,34 @@ TAKEOVERS = Metric(
     "Rising all the time: members come and go, or two processes share a CONSUMER_KAFKA__GROUP_INSTANCE_ID.",
 )
 
+FEEDBACK = Metric(
+    "consumer_feedback_total",
+    Form.COUNTER,
+    "events",
+    "Feedback events dealt with, by what became of them.",
+    "`unusable`: the log names place and rule; tokens that the vault does not know, and digests of another key, count here."
+    " `no-lesson`: bounces for policy or for now, which never suppress.",
+    label="feedback",
+    values=tuple(Heard),
+)
+SUPPRESSIONS = Metric(
+    "consumer_suppressions",
+    Form.GAUGE,
+    "recipients",
+    "Recipients that the suppression lists of partitions of ours know, those below a threshold included.",
+    "A steep rise: a relay or a provider of feedback calls good recipients bad; `consumer suppressions list`.",
+)
+BOUNCING = Metric(
+    "consumer_bouncing_tenants",
+    Form.GAUGE,
+    "tenants",
+    "Tenants of partitions of ours whose bounce rate of the last 24 hours is too high.",
+    "The log names the tenant. It writes to bad addresses: relays will refuse its mail, and perhaps everybody's."
+    " `on_bounce_rate: hold` has a critical one's requests wait.",
+    label="level",
+    values=(Level.WARNING, Level.CRITICAL),
+)
+
 TABLE: tuple[Metric, ...] = (
     REQUESTS,
     OUTCOMES,
@@ -298,6 +328,9 @@ TABLE: tuple[Metric, ...] = (
     TENANTS,
     PARKED,
     TAKEOVERS,
+    FEEDBACK,
+    SUPPRESSIONS,
+    BOUNCING,
 )
 
 _HEAD = """# Metrics
