@@ -94,8 +94,8 @@ def assert_reads_as(content: bytes, fields: dict[str, Any], expected: dice.Expec
 
 
 def unmarked(text: str | None) -> str | None:
-    """Without the U+FEFF at its start that mailparse takes for a mark of the byte order."""
-    return text and text.removeprefix("\ufeff")
+    """Without those U+FEFF at its start of which mailparse takes one for a mark of the byte order."""
+    return text and text.lstrip("\ufeff")
 
 
 @contextmanager
