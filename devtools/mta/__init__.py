@@ -111,8 +111,8 @@ def program(name: str) -> str:
     return found
 
 
-async def run(*command: str) -> None:
-    """Run a command of a relay to its end."""
+async def run(*command: str) -> str:
+    """Run a command of a relay to its end; what it said."""
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -120,6 +120,7 @@ async def run(*command: str) -> None:
         said, _ = await process.communicate()
     if process.returncode:
         raise NotHereError(f"{Path(command[0]).name} failed: {said.decode(errors='replace')[-500:]}")
+    return said.decode(errors="replace").strip()
 
 
 async def _answers(port: int, child: Child) -> None:

@@ -83,7 +83,9 @@ class Postfix(Mta):
         config = place.folder / "config"
         self._configure(config, place, logins.sockets[0].getsockname()[1])
         await run(postfix, "-c", str(config), "check")
-        return Child.start([postfix, "-c", str(config), "start-fg"], log=place.folder / "log")
+        # Not by `postfix start-fg`: its master takes a session of its own, and outlives whoever started it.
+        programs = await run(program("postconf"), "-c", str(config), "-h", "daemon_directory")
+        return Child.start([f"{programs}/master", "-c", str(config), "-d"], log=place.folder / "log")
 
     def _configure(self, config: Path, place: Place, logins: int) -> None:
         for folder in (config, place.folder / "queue", place.folder / "data"):
