@@ -39,7 +39,9 @@ _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)  # length, api key, vers
 __all__ = ["Broker", "Cluster", "NoKafkaError", "kafka", "prepare"]
 
 Settings = Mapping[str, str]
-"""Lines of a server.properties, on top of ours."""
+"""Lines of a server.properties, on top of ours. Listeners stand beside ours, unless they bear the same name."""
+
+_BY_LISTENER = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ def _closed_on_error(close: Callable[[], None]) -> Iterator[None]:
 
 
 def _seats(size: int, settings: Settings) -> list[Seat]:
-    runtime, ports = find_runtime(), _free_ports(2 * size)
+    runtime, ports = find_runtime(), free_ports(2 * size)
     cluster_id = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
     listeners = list(zip(ports[:size], ports[size:], strict=True))
     voters = ",".join(f"{number}@{_HOST}:{quorum}" for number, (_, quorum) in enumerate(listeners, 1))
@@ -197,8 +199,19 @@ def _seats(size: int, settings: Settings) -> list[Seat]:
     for number, (port, quorum) in enumerate(listeners, 1):
         places = _places(number, port, quorum) | {"controller.quorum.voters": voters}
         directory = Path(tempfile.mkdtemp(prefix="consumer-kafka-"))
-        seats.append(Seat(runtime, Node(directory, cluster_id, {**places, **_habits(size), **settings}), port))
+        seats.append(Seat(runtime, Node(directory, cluster_id, _merged({**places, **_habits(size)}, settings)), port))
     return seats
+
+
+def _merged(ours: Settings, theirs: Settings) -> Settings:
+    joined = {name: _joined(ours[name], theirs[name]) for name in _BY_LISTENER if name in theirs}
+    return {**ours, **theirs, **joined}
+
+
+def _joined(ours: str, theirs: str) -> str:
+    """Lists of `NAME:...`, each name once."""
+    named = {item.partition(":")[0]: item for item in f"{ours},{theirs}".split(",")}
+    return ",".join(named.values())
 
 
 def _places(number: int, port: int, quorum: int) -> dict[str, str]:
@@ -239,7 +252,7 @@ def _habits(size: int) -> dict[str, str]:
     }
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on. All are held until the last is found, so that none is given twice."""
     with ExitStack() as held:
         ports: list[int] = []
