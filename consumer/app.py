@@ -44,7 +44,7 @@ from consumer.core.record import Headers
 from consumer.core.tenant import HOUR
 from consumer.core.tenants import Faults
 from consumer.delivery import Delivery
-from consumer.outside import guard_of, prober_of, smtp_options, suppression_of, tenants_of, vault_of
+from consumer.outside import guard_of, prober_of, resolver_of, smtp_options, suppression_of, tenants_of
 from consumer.ports import BrokenError, UncertainError
 from consumer.settings import Kafka, Settings
 from consumer.stream import Hearing, Pace, Room, Stream, World
@@ -123,7 +123,7 @@ class App:
         reach = guard_of(settings.network).reach
         self._transport = SmtpTransport(self._clock, smtp_options(settings.smtp), on_stage=metrics.stage, reach=reach)
         self._prober = prober_of(settings.smtp, metrics, self._clock, reach)
-        self._vault = vault_of(settings.pii)
+        self._resolver, self._vault = resolver_of(settings, metrics, self._clock)
         self._source = KafkaSource(self._cluster, self._names, self._membership())
         self._journal = self._made_journal()
         self._room = Room(settings.work.in_flight)
@@ -204,6 +204,7 @@ class App:
             self._hour.sample(self._clock.now(), self._metrics.outcomes())
             self._metrics.suppressed(self._stream.suppressions)
             self._telemetry.bouncing(self._stream.bouncing())
+            self._metrics.attachment_memory(self._resolver.larder.used)
             pools = self._transport.snapshot()
             self._metrics.pool(opened=pools.open, busy=pools.busy, idle=pools.idle, waiting=pools.waiting)
             for partition, records in self._source.lag().items():
@@ -252,7 +253,7 @@ class App:
             self._clock,
             random.SystemRandom().random,
             LADDER,
-            self._vault,
+            self._resolver,
             Validating(self._tenants, self._prober, self._clock),
         )
         pace = Pace(

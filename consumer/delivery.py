@@ -9,21 +9,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from consumer.contents import Resolver
 from consumer.core.conclude import Chance, cancel, conclude, in_doubt, left_out, unsent
 from consumer.core.decode import Asked, Refused
 from consumer.core.dkim import sign
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Ordered, Skipped
+from consumer.core.ladder import next_attempt
 from consumer.core.letter import Posted, post
-from consumer.core.outcome import Invalid
+from consumer.core.outcome import Invalid, Unresolvable
 from consumer.core.parking import Progress, Reason
 from consumer.core.partition import Admitted, Work
 from consumer.core.record import Record
 from consumer.core.request import Command, Request, Validation
-from consumer.core.resolve import Values, discreet, tokens
+from consumer.core.resolve import Values, discreet
 from consumer.core.send_test_email import as_tested
 from consumer.core.suppression import bounced
 from consumer.core.tenant import Tenant, Unavailable, UnknownTenant
-from consumer.ports import Clock, Tenants, Transport, Vault
+from consumer.ports import Clock, Tenants, Transport
 from consumer.validation import NOBODY, Validating
 from consumer.validation import Desk as ValidationDesk
 
@@ -58,7 +60,7 @@ class Delivery:
     clock: Clock
     chance: Callable[[], float]
     ladder: tuple[float, ...]
-    vault: Vault
+    resolver: Resolver
     validating: Validating
 
     async def handle(self, work: Work, desk: Desk) -> Ending:  # noqa: C901, PLR0911  each step may end it
@@ -86,26 +88,27 @@ class Delivery:
         if not isinstance(admitted, Admitted):
             return admitted
 
-        values = await self._values(request)
-        if isinstance(values, Unavailable):
-            return self._until_back(Reason.VAULT, work)
+        async with self.resolver.of(request.email, tenant.name, work.progress.files) as contents:
+            if isinstance(contents, Unavailable):
+                return self._until_back(contents, work)
+            if isinstance(contents, Unresolvable):
+                return unsent(request, tenant, work.progress, contents)
+            work.progress = desk.screen(request, contents.values, contents.pinned(work.progress))
+            if len(work.progress.answers) == len(request.email.recipients):
+                return left_out(request, tenant, work.progress)
 
-        work.progress = desk.screen(request, values, work.progress)
-        if len(work.progress.answers) == len(request.email.recipients):
-            return left_out(request, tenant, work.progress)
+            answered = frozenset(index for index, _ in work.progress.answers)
+            posted = post(request, tenant, contents.values, contents.files, answered=answered, now=self.clock.now())
+            if not isinstance(posted, Posted):
+                return unsent(request, tenant, work.progress, posted)
+            if tenant.dkim:
+                # Off the loop: a signature takes a millisecond, and lets go of the interpreter meanwhile.
+                posted = replace(posted, mail=await asyncio.to_thread(sign, posted.mail, tenant.dkim, self.clock.now()))
 
-        answered = frozenset(index for index, _ in work.progress.answers)
-        posted = post(request, tenant, values, answered=answered, now=self.clock.now())
-        if not isinstance(posted, Posted):
-            return unsent(request, tenant, work.progress, posted)
-        if tenant.dkim:
-            # Off the loop: a signature takes a millisecond, and lets go of the interpreter meanwhile.
-            posted = replace(posted, mail=await asyncio.to_thread(sign, posted.mail, tenant.dkim, self.clock.now()))
-
-        attempt = await self.transport.send(posted.mail, posted.relay, _permit(desk, work))
-        work.bounced = bounced(posted.mail.recipients, attempt)
+            attempt = await self.transport.send(posted.mail, posted.relay, _permit(desk, work))
+            work.bounced = bounced(posted.mail.recipients, attempt)
         chance = Chance(self.clock.now(), self.chance(), self.ladder)
-        return conclude(request, tenant, posted, work.progress, discreet(attempt, values), chance)
+        return conclude(request, tenant, posted, work.progress, discreet(attempt, contents.values), chance)
 
     async def _tenant(self, request: Request) -> Tenant | Invalid | Unavailable:
         """Whose mail it is; of a test with what that says in place of the stored configuration."""
@@ -116,14 +119,15 @@ class Delivery:
             return tenant
         return as_tested(request.test, tenant)
 
-    async def _values(self, request: Request) -> Values | Unavailable:
-        """What the request's tokens stand for, for this one attempt."""
-        asked = tokens(request.email)
-        return await self.vault.resolve(asked) if asked else Values()
-
-    def _until_back(self, reason: Reason, work: Work) -> Later:
-        """What it needs is down: that is nobody's failed attempt."""
-        return Later(reason, self.clock.now() + WHILE_DOWN, replace(work.progress, last_reason=reason))
+    def _until_back(self, missing: Unavailable, work: Work) -> Later:
+        """What it needs is down. A host that its producer has named counts as an attempt, like a relay; ours do not."""
+        reason = _REASONS[missing.what]
+        progress = replace(work.progress, last_reason=reason.value)
+        if reason is not Reason.ATTACHMENT:
+            return Later(reason, self.clock.now() + WHILE_DOWN, progress)
+        progress = replace(progress, attempts=progress.attempts + 1)
+        due = next_attempt(self.ladder, progress.attempts, now=self.clock.now(), jitter=self.chance())
+        return Later(reason, due, progress)
 
     async def doubt(self, work: Work, lifetime: float) -> Ending:
         """How a request ends, or goes on, whose sender was lost while it had leave to send.
@@ -164,6 +168,13 @@ class Delivery:
 
 WHILE_DOWN = 30.0
 """Seconds after which a dependency that was down is asked again."""
+
+_REASONS = {
+    "config": Reason.CONFIG,
+    "vault": Reason.VAULT,
+    "attachment-host": Reason.ATTACHMENT,
+    "attachment-room": Reason.ROOM,
+}
 
 
 def _permit(desk: Desk, work: Work) -> Callable[[], Awaitable[float | None]]:

@@ -1,7 +1,9 @@
-"""What stands outside, made from the settings: relays, tenants, the PII vault."""
+"""What stands outside, made from the settings: relays, tenants, the PII vault, hosts of attachments."""
 
+import ssl
 from math import inf
 
+from consumer.adapters.attachments import Patience, WebAttachments
 from consumer.adapters.config_api import ConfigApi
 from consumer.adapters.guard import Guard
 from consumer.adapters.memory_contents import KnownValues
@@ -12,10 +14,12 @@ from consumer.adapters.smtp.prober import SmtpProber
 from consumer.adapters.tenants_file import TenantsFile, read
 from consumer.adapters.vault_file import VaultFile
 from consumer.adapters.vault_http import VaultHttp
-from consumer.core.network import Borders
+from consumer.contents import Larder, Resolver
+from consumer.core.attachment import Caps
+from consumer.core.network import WEB_PORTS, Borders
 from consumer.core.suppression import Policy
 from consumer.core.tenants import Faults
-from consumer.ports import Clock
+from consumer.ports import Clock, Vault
 from consumer.settings import NetworkGuard, Pii, Settings, Smtp, Suppression
 
 
@@ -54,6 +58,23 @@ def prober_of(smtp: Smtp, metrics: Metrics, clock: Clock, reach: Reach) -> SmtpP
     options = smtp_options(smtp)
     dialer = Dialer(clock, options, on_stage=metrics.stage, reach=reach)
     return SmtpProber(dialer, clock, options.timeouts, smtp.validation_timeout.total_seconds())
+
+
+def resolver_of(settings: Settings, metrics: Metrics, clock: Clock) -> tuple[Resolver, Vault]:
+    """What has what requests refer to, and the vault in it, which may have to be closed."""
+    about, vault = settings.attachments, vault_of(settings.pii)
+    guard = Guard(Borders.of(settings.network.allow, ports=WEB_PORTS))
+    patience = Patience(
+        connect=about.connect_timeout.total_seconds(),
+        read=about.read_timeout.total_seconds(),
+        total=about.timeout.total_seconds(),
+    )
+    tls = ssl.create_default_context()
+    if about.ca_file is not None:
+        tls.load_verify_locations(about.ca_file)
+    web = WebAttachments(clock, guard.connector, patience, tls=tls, on_end=metrics.attachment)
+    caps = Caps(about.count, about.each, about.total)
+    return Resolver(vault, web, caps, Larder(about.memory)), vault
 
 
 def tenants_of(settings: Settings, metrics: Metrics, clock: Clock) -> TenantsFile | ConfigApi | Faults:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from consumer.core.attachment import File, Wanted
 from consumer.core.attempt import Attempt
 from consumer.core.ending import Ending
 from consumer.core.feedback import Heard
@@ -48,6 +49,18 @@ class Vault(Protocol):
 
     async def resolve(self, tokens: Collection[str]) -> Values | Unavailable:
         """The values of those tokens that are known. Never raises for one."""
+        ...
+
+
+Allot = Callable[[int], bool]
+"""Asks for memory for a file of so many octets; it answers at once, and without it none of them is kept."""
+
+
+class Attachments(Protocol):
+    """The hosts of attachments."""
+
+    async def fetch(self, wanted: Wanted, room: int, allot: Allot) -> File:
+        """The file, of at most `room` octets, or why it is not to be had. Never raises for one; bounded in time."""
         ...
 
 

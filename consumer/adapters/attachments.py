@@ -13,17 +13,17 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Protocol
 
 import aiohttp
+from typing_extensions import override
 from yarl import URL
 
-from consumer.core.attachment import Fetched, File, Gone, Refusal, Refused, Wanted
+from consumer.core.attachment import Encoder, Fetched, File, Gone, NoRoom, Refusal, Refused, Wanted
 from consumer.core.filename import filename
 from consumer.core.network import NotAllowedError
 from consumer.core.tenant import Unavailable
-from consumer.ports import Clock
+from consumer.ports import Allot, Attachments, Clock
 
 MOST_REDIRECTS = 5
 _PIECE = 65_536
@@ -33,14 +33,6 @@ _REDIRECTS = frozenset((301, 302, 303, 307, 308))  # RFC 9110, 15.4
 _NOT_NOW = frozenset((408, 425, 429))
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "email-consumer"}
-
-
-class Attachments(Protocol):
-    """The hosts of attachments."""
-
-    async def fetch(self, wanted: Wanted, room: int) -> File:
-        """The file, of at most so many octets, or why it is not to be had. Never raises for one."""
-        ...
 
 
 Connect = Callable[[str], aiohttp.BaseConnector]
@@ -58,22 +50,43 @@ class Patience:
     slowest: int = 4096  # octets a second on average, once the grace is over
 
 
-class WebAttachments:
+OnEnd = Callable[[File, float], None]
+"""Told of each file, and the seconds that it took."""
+
+
+def _unobserved(_file: File, _seconds: float) -> None:
+    """Nobody measures."""
+
+
+class WebAttachments(Attachments):
     """Fetches over HTTP and HTTPS."""
 
     def __init__(
-        self, clock: Clock, connect: Connect, patience: Patience | None = None, *, tls: ssl.SSLContext | None = None
+        self,
+        clock: Clock,
+        connect: Connect,
+        patience: Patience | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        on_end: OnEnd = _unobserved,
     ) -> None:
         self._clock = clock
         self._connect = connect
         self._patience = patience or Patience()
         self._tls = tls or True  # verified by the system's authorities
+        self._on_end = on_end
 
-    async def fetch(self, wanted: Wanted, room: int) -> File:
-        """See `Attachments`."""
+    @override
+    async def fetch(self, wanted: Wanted, room: int, allot: Allot) -> File:
+        began = self._clock.elapsed()
+        file = await self._ended(wanted, room, allot)
+        self._on_end(file, self._clock.elapsed() - began)
+        return file
+
+    async def _ended(self, wanted: Wanted, room: int, allot: Allot) -> File:
         try:
             async with asyncio.timeout(self._patience.total):
-                return await self._fetch(wanted, room)
+                return await self._fetch(wanted, room, allot)
         except _EndedError as ended:
             return ended.ending
         except aiohttp.InvalidURL:
@@ -85,12 +98,12 @@ class WebAttachments:
         except RuntimeError:  # what uvloop may raise for a lost race between two addresses of a host
             return _UNAVAILABLE
 
-    async def _fetch(self, wanted: Wanted, room: int) -> Fetched:
+    async def _fetch(self, wanted: Wanted, room: int, allot: Allot) -> Fetched:
         url = _checked(wanted.url)
         for _ in range(1 + MOST_REDIRECTS):
             async with self._session(url) as session, self._asked(session, url) as response:
                 if response.status not in _REDIRECTS:
-                    return await self._file(response, wanted, room)
+                    return await self._file(response, wanted, room, allot)
                 url = _redirected(url, response.headers.get("Location", ""))
         raise _EndedError(_NOT_ALLOWED)
 
@@ -110,45 +123,65 @@ class WebAttachments:
             trust_env=False,
         )
 
-    async def _file(self, response: aiohttp.ClientResponse, wanted: Wanted, room: int) -> Fetched:
+    async def _file(self, response: aiohttp.ClientResponse, wanted: Wanted, room: int, allot: Allot) -> Fetched:
         refused = _refused(response.status)
         if refused is not None:
             raise _EndedError(refused)
-        if (response.content_length or 0) > room:
-            raise _EndedError(_TOO_LARGE)
-        content = await self._content(response, room)
-        digest = sha256(content).hexdigest()
-        if wanted.sha256 is not None and wanted.sha256.lower() != digest:
-            raise _EndedError(Refused(Refusal.CHANGED))
         headers = response.headers
+        kept = _Kept(room, allot)
+        await self._content(response, kept)
         name = filename(headers.get("Content-Disposition", ""), response.url.raw_path)
-        return Fetched(content, headers.get("Content-Type", "application/octet-stream"), name, digest)
+        file = kept.encoder.ended(headers.get("Content-Type", "application/octet-stream"), name)
+        if wanted.sha256 is not None and wanted.sha256.lower() != file.sha256:
+            raise _EndedError(Refused(Refusal.CHANGED))
+        return file
 
-    async def _content(self, response: aiohttp.ClientResponse, room: int) -> bytes:
+    async def _content(self, response: aiohttp.ClientResponse, kept: "_Kept") -> None:
         coding = _coding(response.headers.get("Content-Encoding", "identity"))
-        content = bytearray()
+        kept.expect(response.content_length or 0)
         began, came = self._clock.elapsed(), 0
         async for piece in response.content.iter_chunked(_PIECE):
             came += len(piece)
             if self._too_slow(came, self._clock.elapsed() - began):
                 raise _EndedError(_UNAVAILABLE)
             for part in coding.decoded(piece):
-                content += part
-                if len(content) > room:
-                    raise _EndedError(_TOO_LARGE)
+                kept.add(part)
                 await asyncio.sleep(0)  # a bomb goes off slowly: others get their turn
         if not coding.whole:
             raise _EndedError(_UNREADABLE)
-        return bytes(content)
 
     def _too_slow(self, octets: int, seconds: float) -> bool:
         return seconds > self._patience.grace and octets < self._patience.slowest * seconds
 
 
+class _Kept:
+    """What has come of a file: within the room that there is, and no more than there is memory for."""
+
+    def __init__(self, room: int, allot: Allot) -> None:
+        self.encoder = Encoder()
+        self._room = room
+        self._allot = allot
+        self._allotted = 0
+
+    def expect(self, octets: int) -> None:
+        """So many octets will come."""
+        if octets > self._room:
+            raise _EndedError(_TOO_LARGE)
+        if octets > self._allotted and not self._allot(octets):
+            raise _EndedError(NoRoom(octets))
+        self._allotted = max(self._allotted, octets)
+
+    def add(self, part: bytes) -> None:
+        octets = self.encoder.octets + len(part)
+        if octets > self._allotted:
+            self.expect(max(octets, min(2 * self._allotted, self._room)))
+        self.encoder.add(part)
+
+
 class _EndedError(Exception):
     """It ends here. It never leaves this file: it becomes an ending."""
 
-    def __init__(self, ending: Gone | Refused | Unavailable) -> None:
+    def __init__(self, ending: Gone | Refused | Unavailable | NoRoom) -> None:
         super().__init__(ending)
         self.ending = ending
 

@@ -1,15 +1,14 @@
 """Twins in memory of the PII vault and of the hosts of attachments."""
 
 from collections.abc import Collection, Mapping
-from hashlib import sha256
 
 from typing_extensions import override
 
-from consumer.core.attachment import Fetched, File, Gone, Refusal, Refused, Wanted
+from consumer.core.attachment import File, Gone, NoRoom, Refusal, Refused, Wanted, fetched
 from consumer.core.filename import filename
 from consumer.core.resolve import Values
 from consumer.core.tenant import Unavailable
-from consumer.ports import Vault
+from consumer.ports import Allot, Attachments, Vault
 
 
 class KnownValues(Vault):
@@ -26,19 +25,22 @@ class KnownValues(Vault):
         return Values({token: self._values[token] for token in tokens if token in self._values})
 
 
-class KnownFiles:
+class KnownFiles(Attachments):
     """Hosts with the files handed over, by URL. An ending in place of a file is what comes of it."""
 
     def __init__(self, files: Mapping[str, bytes | Gone | Refused | Unavailable] | None = None) -> None:
-        self._files = dict(files or {})
+        self.files = dict(files or {})
+        self.asked: list[str] = []
 
-    async def fetch(self, wanted: Wanted, room: int) -> File:
-        found = self._files.get(wanted.url, Gone())
+    @override
+    async def fetch(self, wanted: Wanted, room: int, allot: Allot) -> File:
+        self.asked.append(wanted.url)
+        found = self.files.get(wanted.url, Gone())
         if not isinstance(found, bytes):
             return found
         if len(found) > room:
             return Refused(Refusal.TOO_LARGE)
-        digest = sha256(found).hexdigest()
-        if wanted.sha256 not in (None, digest):
-            return Refused(Refusal.CHANGED)
-        return Fetched(found, "application/octet-stream", filename("", wanted.url), digest)
+        if not allot(len(found)):
+            return NoRoom(len(found))
+        file = fetched(found, filename=filename("", wanted.url.partition("?")[0]))
+        return file if wanted.sha256 in (None, file.sha256) else Refused(Refusal.CHANGED)

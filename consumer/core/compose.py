@@ -25,12 +25,13 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An attachment, or with a `cid` an image that the HTML shows."""
+    """An attachment, or with a `cid` an image that the HTML shows. `lines` are its content, where it is encoded already."""
 
     content: bytes
     content_type: str
     filename: str | None = None
     cid: str | None = None
+    lines: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def _part(part: Part, disposition: str) -> list[bytes]:
     if cid:
         fields.append(f"Content-ID: <{cid}>")
     fields.append("Content-Transfer-Encoding: base64\r\n\r\n")
-    return ["\r\n".join(fields).encode(), base64(part.content)]
+    return ["\r\n".join(fields).encode(), *(part.lines or (base64(part.content),))]
 
 
 def _multipart(kind: str, mark: str, entities: list[list[bytes]]) -> list[bytes]:

@@ -1,15 +1,16 @@
 """From a request and its tenant to a letter, an envelope and a relay."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from consumer.core.address import is_token, parse_address, parse_recipient
-from consumer.core.compose import Letter, compose, date_header, message_id, needs_smtputf8
+from consumer.core.attachment import Fetched
+from consumer.core.compose import Letter, Part, compose, date_header, message_id, needs_smtputf8
 from consumer.core.list_headers import faults
 from consumer.core.mail import Address, Mail
-from consumer.core.outcome import Invalid, Unresolvable
+from consumer.core.outcome import Invalid
 from consumer.core.request import Request
-from consumer.core.resolve import Values, resolved, unresolved
+from consumer.core.resolve import Values, resolved
 from consumer.core.send_email import SendEmail
 from consumer.core.tenant import DEFAULT_PORTS, Relay, Scheme, Tenant
 
@@ -18,8 +19,6 @@ _PRIORITIES = {  # X-Priority is what readers look at, Importance is the standar
     "normal": (),
     "low": (("X-Priority", "5 (Lowest)"), ("Importance", "low")),
 }
-
-MOST_ERRORS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +31,20 @@ class Posted:
 
 
 def post(
-    request: Request, tenant: Tenant, values: Values, *, answered: frozenset[int], now: float
-) -> Posted | Invalid | Unresolvable:
-    """Compose the mail, with values in place of tokens. Its Message-ID is the same for every attempt at the request."""
-    unknown = unresolved(request.email, values)
-    if unknown:
-        return Unresolvable("pii-unresolved", unknown[:MOST_ERRORS])
-    if request.email.attachments:
-        return Unresolvable("attachment-unsupported", ("/attachments: attachments are not fetched yet",))
+    request: Request,
+    tenant: Tenant,
+    values: Values,
+    files: tuple[Fetched, ...] = (),
+    *,
+    answered: frozenset[int],
+    now: float,
+) -> Posted | Invalid:
+    """Compose the mail, with values in place of tokens, and with a file for each attachment.
+
+    Its Message-ID is the same for every attempt at the request.
+    """
     put = resolved(request.email, values)
-    letter = _letter(put.email, tenant, values.of(sender_of(request, tenant)))
+    letter = _letter(put.email, tenant, values.of(sender_of(request, tenant)), files)
     if isinstance(letter, Invalid):
         return letter
     identity = _identity(request, tenant)
@@ -55,7 +58,7 @@ def post(
     return Posted(mail, relay_of(request, tenant), indices)
 
 
-def _letter(email: SendEmail, tenant: Tenant, sender: str) -> Letter | Invalid:
+def _letter(email: SendEmail, tenant: Tenant, sender: str, files: tuple[Fetched, ...]) -> Letter | Invalid:
     lists = {"to": email.to, "cc": email.cc, "bcc": email.bcc, "replyTo": email.reply_to, "from": (sender,)}
     parsed = {
         field: tuple(map(parse_recipient if field == "to" else parse_address, written))
@@ -82,7 +85,14 @@ def _letter(email: SendEmail, tenant: Tenant, sender: str) -> Letter | Invalid:
         text=email.text,
         html=email.html,
         headers=headers,
+        attachments=tuple(_parts(email, files)),
     )
+
+
+def _parts(email: SendEmail, files: tuple[Fetched, ...]) -> Iterator[Part]:
+    """What the request says about a file counts before what its host says."""
+    for asked, file in zip(email.attachments, files, strict=True):
+        yield Part(b"", asked.content_type or file.content_type, asked.filename or file.filename, asked.cid, file.lines)
 
 
 def _parsed(written: Iterable[str]) -> tuple[Address, ...]:

@@ -63,6 +63,7 @@ def _promote(command: Command, entry: Entry, state: Partition, now: float) -> Ob
             | Reason.CONFIG
             | Reason.VAULT
             | Reason.ATTACHMENT
+            | Reason.ROOM
             | Reason.NOT_ALLOWED
             | Reason.BOUNCE_RATE
         ):

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     CONFIG = "config-unavailable"
     VAULT = "vault-unavailable"
     ATTACHMENT = "attachment-host-unavailable"
+    ROOM = "attachment-room"  # the memory for attachments is in use
     SHARE = "tenant-share"  # the tenant has its share of the room in flight
     NOT_ALLOWED = "not-allowed"  # we do not connect to the tenant's relay: an operator may allow it
     BOUNCE_RATE = "bounce-rate"  # too much of the tenant's mail bounces, and it wants to be held then
@@ -44,6 +45,7 @@ class Progress:
     response: Reply | None = None  # to the body that was taken last
     sent_at: tuple[tuple[float, int], ...] = ()  # when a body was taken, for how many recipients
     last_reason: str = ""
+    files: tuple[str, ...] = ()  # the SHA-256 of each attachment that an attempt had, in hexadecimal
     promoted: bool = False  # somebody said that it need not wait for its `sendAt`
 
 

@@ -77,4 +77,4 @@ class UnknownTenant:
 class Unavailable:
     """A dependency cannot answer now. `what` names it from a closed set."""
 
-    what: Literal["config", "vault", "attachment-host"]
+    what: Literal["config", "vault", "attachment-host", "attachment-room"]

@@ -1,6 +1,7 @@
 """Settings: one frozen value, read at the door. Nobody else reads the environment."""
 
 from consumer.settings.groups import (
+    Attachments,
     Http,
     Kafka,
     Log,
@@ -17,6 +18,7 @@ from consumer.settings.load import Wrong, load, variables
 from consumer.settings.show import reference, resolved
 
 __all__ = [
+    "Attachments",
     "Http",
     "Kafka",
     "Log",

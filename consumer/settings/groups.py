@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ByteSize, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
@@ -17,6 +17,7 @@ from consumer.settings.texts import (
     ReadableFile,
     Secret,
     Servers,
+    Size,
     SuppressionKey,
     TopicName,
     Url,
@@ -102,6 +103,26 @@ class Pii(_Group):
     """The PII vault."""
 
 
+class Attachments(_Group):
+    count: Annotated[int, Field(ge=1, le=50)] = 20
+    """The most files that a mail may have attached."""
+    each: Size = ByteSize(25 * 2**20)
+    """The largest of them."""
+    total: Size = ByteSize(35 * 2**20)
+    """All of a mail's together, as they travel: base64 makes 4 octets of 3. Large providers take 35 MB."""
+    memory: Size = ByteSize(512 * 2**20)
+    """The most memory that they take in this process: 12 times the total or more.
+    A tenant may have half of what others leave."""
+    connect_timeout: Duration = _seconds(10)
+    """For the name and the connection."""
+    read_timeout: Duration = _seconds(20)
+    """For each next piece of a file."""
+    timeout: Duration = _seconds(120)
+    """For a file."""
+    ca_file: ReadableFile | None = None
+    """Certificates (PEM) of further authorities that the hosts of files may have theirs from."""
+
+
 class Http(_Group):
     host: Host = "127.0.0.1"
     """The address that health and metrics are served on; 0.0.0.0 in a container."""
@@ -148,8 +169,8 @@ class Smtp(_Group):
 
 class NetworkGuard(_Group):
     allow: Networks = ()
-    """Networks or hosts that may be connected to though they are not public (relays of tenants and of requests):
-    a JSON list or comma list."""
+    """Networks or hosts that may be connected to though they are not public (relays of tenants and
+    of requests, hosts of attachments): a JSON list or comma list."""
     hosts: Places = Field(default={})
     """Where relays are really connected to: a JSON object of host[:port] to address[:port]. TLS keeps the name."""
 
@@ -221,6 +242,7 @@ class Settings(BaseSettings):
     topics: Topics = Topics()
     tenants: Tenants = Tenants()
     pii: Pii = Pii()
+    attachments: Attachments = Attachments()
     http: Http = Http()
     smtp: Smtp = Smtp()
     network: NetworkGuard = NetworkGuard()

@@ -99,6 +99,12 @@ RULES: tuple[Rule, ...] = (
         "must be at most CONSUMER_SUPPRESSION__CRITICAL",
     ),
     Rule(
+        # A tenant may have half of it and another half of the rest, and a mail takes up to three times its size.
+        ("attachments.memory", "attachments.total"),
+        lambda s: s.attachments.memory >= 12 * s.attachments.total,
+        "must be at least 12 times CONSUMER_ATTACHMENTS__TOTAL: else large mails of two tenants wait for one another",
+    ),
+    Rule(
         ("smtp.connections_per_relay", "smtp.connections_total"),
         lambda s: s.smtp.connections_per_relay <= s.smtp.connections_total,
         "must be at most CONSUMER_SMTP__CONNECTIONS_TOTAL",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import cast
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, ByteSize, SecretStr
 
 from consumer.settings.groups import Settings
 from consumer.settings.load import Variable, variables
@@ -56,6 +56,8 @@ def _value(settings: Settings, variable: Variable) -> object:
 def _plain(value: object) -> object:
     if isinstance(value, SecretStr):
         return "***"
+    if isinstance(value, ByteSize):
+        return _size(value)
     if isinstance(value, timedelta):
         return _duration(value)
     if isinstance(value, tuple | frozenset):
@@ -63,6 +65,13 @@ def _plain(value: object) -> object:
     if isinstance(value, dict):
         return cast("dict[str, str]", value)
     return value if value is None or isinstance(value, bool | int) else str(value)
+
+
+def _size(value: int) -> str:
+    for size, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if value % size == 0:
+            return f"{value // size}{unit}"
+    return str(int(value))
 
 
 def _duration(value: timedelta) -> str:

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Annotated, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
 
 from consumer.core.durations import DURATION_RULE, bounded, parse_duration
 
 _HOST = re.compile(r"(?!-)[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
 _PLACE = re.compile(r"[A-Za-z0-9_.-]{1,253}(:[1-9][0-9]{0,4})?")
 _SHORTEST_KEY = 16
+_SIZE = re.compile(r"([0-9]{1,15}) ?(|[kmg]i?b)", re.IGNORECASE)
+_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 Network: TypeAlias = IPv4Network | IPv6Network
 
 
@@ -90,6 +92,15 @@ def _flag_or_items(value: object) -> object:
     return _items(value)
 
 
+def _size(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return ByteSize(value)
+    found = _SIZE.fullmatch(str(value).strip())
+    if found is None:
+        raise ValueError("must be a size such as 25MiB, 25MB or a number of octets")
+    return ByteSize(int(found[1]) * _UNITS[found[2].lower()])
+
+
 def _servers(value: str) -> str:
     """`host:port`, more of them with commas."""
     servers = [server.strip() for server in value.split(",")]
@@ -141,6 +152,7 @@ Name = Annotated[str, Field(min_length=1, max_length=249)]
 ReadableFile = Annotated[Path, AfterValidator(readable)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 SuppressionKey = Annotated[SecretStr, AfterValidator(_long)]
+Size = Annotated[ByteSize, BeforeValidator(_size), Field(ge=1)]
 Servers = Annotated[str, AfterValidator(_servers)]
 TopicName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,249}$")]
 Url = Annotated[str, AfterValidator(_url)]

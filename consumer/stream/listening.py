@@ -87,7 +87,7 @@ class Listening:
         if recipient is None:
             return marked(said, self._hearing.policy)
         if is_token(recipient):
-            values = await self._world.delivery.vault.resolve((recipient,))
+            values = await self._world.delivery.resolver.vault.resolve((recipient,))
             if isinstance(values, Unavailable):
                 return values
             if recipient not in values.by_token:

@@ -169,6 +169,25 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 stacked=True,
             ),
             Panel(
+                "Attachments",
+                (
+                    (f"sum by (result) (rate({table.ATTACHMENTS.name}{{@}}[$__rate_interval]))", "{{result}}"),
+                    (
+                        (
+                            "histogram_quantile(0.9, sum by (le) "
+                            f"(rate({table.ATTACHMENT_SECONDS.name}_bucket{{@}}[$__rate_interval])))"
+                        ),
+                        "seconds, 90 of 100 below",
+                    ),
+                ),
+                (table.ATTACHMENTS, table.ATTACHMENT_SECONDS),
+            ),
+            Panel(
+                "Memory for attachments",
+                ((f"{table.ATTACHMENT_MEMORY.name}{{@}}", "{{instance}}"),),
+                (table.ATTACHMENT_MEMORY,),
+            ),
+            Panel(
                 "Mails that wait for a connection", ((f"{table.WAITING.name}{{@}}", "{{instance}}"),), (table.WAITING,)
             ),
         ),

@@ -70,7 +70,7 @@ def _run(view: Show, folder: Path, *, keep: bool) -> bool:
     began = time.monotonic()
     with ExitStack() as stack:
         scene = _set_up(view, stack, folder.resolve())
-        rows = [Row(ask) for ask in asks()]
+        rows = [Row(ask) for ask in asks(scene.files)]
         before = scene.metrics()
         view.heading("Requests and their outcomes")
         meanwhile = asyncio.run(_exchanged(view, scene, rows))
@@ -98,6 +98,9 @@ def _set_up(view: Show, stack: ExitStack, folder: Path) -> Scene:
         scene.start_relay()
         scene.write_settings()
         step.found = f"127.0.0.1:{scene.relay_port}, certificate by an authority of its own"
+    with view.step("Web server, with a file") as step:
+        scene.start_files()
+        step.found = f"{scene.files}/plan.txt"
     with view.step("consumer topics create") as step:
         first, *others = scene.make_topics()
         step.found = f"{first} and {len(others)} others"

@@ -54,8 +54,8 @@ class Ask:
     type: str = ""
 
 
-def asks() -> tuple[Ask, ...]:
-    """In the order in which they are sent."""
+def asks(files: str) -> tuple[Ask, ...]:
+    """In the order in which they are sent. `files` is where those can be fetched that they have attached."""
     ann = "ann@example.com"
     return (
         # Without a key: whatever partition it comes to, it is passed on to its tenant's home.
@@ -64,6 +64,14 @@ def asks() -> tuple[Ask, ...]:
         _event("Seed 2's sample, same id", "seed-2", SEED_2, 409, "duplicate"),
         _event("Two recipients, one unknown", "partly", _mail("Partly", ann, NOBODY), 204),
         _event("One recipient, unknown", "refused", _mail("Refused", NOBODY), 422, "rejected"),
+        _event("A file attached", "attached", _mail("The plan", ann) | {"attachments": [f"{files}/plan.txt"]}, 204),
+        _event(
+            "A file that is not there",
+            "gone",
+            _mail("Gone", ann) | {"attachments": [f"{files}/gone.txt"]},
+            424,
+            "attachment-gone",
+        ),
         _event(
             "A field that does not exist", "misspelt", {**_mail("Oops", ann), "subjekt": ""}, 400, "invalid-request"
         ),

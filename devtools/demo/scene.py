@@ -42,9 +42,11 @@ class Scene:
     bootstrap: str
     prefix: str = "email"
     relay_port: int = 0
+    files_port: int = 0
     http_port: int = 0
     consumer: Child | None = None
     _relay: Child | None = field(default=None)
+    _files: Child | None = field(default=None)
 
     @classmethod
     def on(cls, folder: Path, bootstrap: str, *, shared: bool) -> Self:
@@ -87,6 +89,20 @@ class Scene:
         log = self.folder / "relay.log"
         self._relay = Child.start([sys.executable, "-m", "devtools.demo.relay", str(self.folder)], log=log)
         self.relay_port = _told_port(self._relay, log, r"listening on [\d.]+:(\d+)")
+
+    @property
+    def files(self) -> str:
+        """Where the files of the demo can be fetched."""
+        return f"http://127.0.0.1:{self.files_port}/files"
+
+    def start_files(self) -> None:
+        """A web server with a file to attach."""
+        folder, log = self.folder / "files", self.folder / "files.log"
+        folder.mkdir(exist_ok=True)
+        (folder / "plan.txt").write_text("Monday: read the events.\nTuesday: send the mails.\n")
+        command = [sys.executable, "-m", "devtools.stand_ins", "--files", str(folder)]
+        self._files = Child.start(command, log=log)
+        self.files_port = _told_port(self._files, log, r"listening on http://[\d.]+:(\d+)")
 
     def write_settings(self) -> None:
         """The tenants, and a file to source for who wants to try the commands."""
@@ -142,8 +158,9 @@ class Scene:
         """The consumer finishes what it has begun; topics on a Kafka that is not ours are removed."""
         if self.consumer:
             self.consumer.stop(within=25)
-        if self._relay:
-            self._relay.kill()
+        for child in (self._relay, self._files):
+            if child:
+                child.kill()
         if self.prefix != "email":
             asyncio.run(self._forget_topics())
 
@@ -162,9 +179,9 @@ class Scene:
 def clear(folder: Path) -> None:
     """Remove what a former run left there, and nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("mails", "certificates"):
+    for name in ("mails", "certificates", "files"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("mails.jsonl", "consumer.log", "relay.log", "tenants.yaml", "environment"):
+    for name in ("mails.jsonl", "consumer.log", "relay.log", "files.log", "tenants.yaml", "environment"):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -94,7 +94,14 @@ FIELDS: dict[str, dict[str, object]] = {
 
 TOKEN = "NS-EU-C4N4RY-1"
 UNRESOLVED: dict[str, tuple[dict[str, object], str]] = {
-    "attachment": ({"attachments": [f"https://files.example/{CANARY}"]}, "attachment-unsupported"),
+    "attachment inside": ({"attachments": [f"https://10.0.0.1/{CANARY}?{CANARY}"]}, "attachment-not-allowed"),
+    "attachment at a metadata address": (
+        {"attachments": [{"url": f"http://169.254.169.254/{CANARY}", "filename": CANARY}]},
+        "attachment-not-allowed",
+    ),
+    "attachment with a password": ({"attachments": [f"https://me:{CANARY}@10.0.0.1/"]}, "attachment-not-allowed"),
+    "token for an attachment": ({"attachments": [TOKEN]}, "pii-unresolved"),
+    "relay inside": ({"connection": {**CONNECTION, "server": "10.0.0.1"}}, "connection-not-allowed"),
     "token for a recipient": ({"to": [TOKEN]}, "pii-unresolved"),
     "token for a body": ({"text": TOKEN}, "pii-unresolved"),
 }

@@ -66,7 +66,7 @@ async def test_each_request_has_the_outcome_that_it_must_have_and_the_mails_stay
     running = demo(KAFKA_BOOTSTRAP_SERVERS=broker, CONSUMER_KAFKA__GROUP_ID="meant-for-another-consumer")
     await running.until("Each request had the outcome that it must have.")
     await running.ended()
-    assert [path.name for path in sorted((running.folder / "mails").iterdir())] == [f"0000{n}.eml" for n in range(1, 7)]
+    assert [path.name for path in sorted((running.folder / "mails").iterdir())] == [f"0000{n}.eml" for n in range(1, 8)]
     assert not [topic for topic in await admin.list_topics() if topic.startswith("demo-")]
 
 
@@ -77,7 +77,7 @@ async def test_after_ctrl_c_nothing_of_it_runs_or_lies_about(
     monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
     running = demo("--keep")
     await running.until("In another terminal")
-    assert len(_marked(running.mark)) >= 4  # itself, Kafka, the relay, the consumer
+    assert len(_marked(running.mark)) >= 5  # itself, Kafka, the relay, the files, the consumer
     running.child.signal(signal.SIGINT)
     await running.ended()
     assert list((tmp_path / "scratch").iterdir()) == []

@@ -6,6 +6,7 @@ import hashlib
 import socket
 import ssl
 import tracemalloc
+from binascii import a2b_base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,9 +20,10 @@ from aiohttp import web
 from consumer.adapters.attachments import Patience, WebAttachments
 from consumer.adapters.clock import SystemClock
 from consumer.adapters.guard import Guard, Place
-from consumer.core.attachment import Fetched, File, Gone, Refusal, Refused, Wanted
+from consumer.core.attachment import Fetched, File, Gone, NoRoom, Refusal, Refused, Wanted
 from consumer.core.network import WEB_PORTS, Borders
 from consumer.core.tenant import Unavailable
+from consumer.ports import Allot
 from devtools.certificates import Certificates, write_certificates
 from devtools.stand_ins import Answer, StandIns
 
@@ -42,8 +44,15 @@ async def fetched(
     guard: Guard = GUARD,
     patience: Patience = PATIENT,
     tls: ssl.SSLContext | None = None,
+    allot: Allot = lambda _: True,
 ) -> File:
-    return await WebAttachments(SystemClock(), guard.connector, patience, tls=tls).fetch(Wanted(url, sha256), room)
+    attachments = WebAttachments(SystemClock(), guard.connector, patience, tls=tls)
+    return await attachments.fetch(Wanted(url, sha256), room, allot)
+
+
+def content(file: Fetched) -> bytes:
+    """As it was before it was encoded."""
+    return a2b_base64(b"".join(file.lines))
 
 
 def answering(body: bytes = PLAN, status: int = 200, **headers: str) -> Answer:
@@ -94,8 +103,9 @@ async def test_a_file_comes_with_its_type_name_and_digest() -> None:
         Content_Type="application/pdf", Content_Disposition="attachment; filename*=utf-8''pl%C3%A4ne.pdf"
     )
     async with host(plan=answer) as there:
+        file = await fetched(f"{there.url}/files/plan")
         digest = hashlib.sha256(PLAN).hexdigest()
-        assert await fetched(f"{there.url}/files/plan") == Fetched(PLAN, "application/pdf", "pläne.pdf", digest)
+        assert file == Fetched((b"c3VtbWVyIHBsYW4=\r\n",), 11, "application/pdf", "pläne.pdf", digest)
 
 
 async def test_a_file_without_a_name_is_called_as_in_its_path() -> None:
@@ -154,7 +164,7 @@ async def test_an_empty_file_is_a_file() -> None:
     async with host(plan=answering(b"")) as there:
         file = await fetched(f"{there.url}/files/plan", 0)
         assert isinstance(file, Fetched)
-        assert file.content == b""
+        assert (content(file), file.octets) == (b"", 0)
 
 
 async def test_a_file_may_be_just_as_large_as_there_is_room() -> None:
@@ -214,7 +224,7 @@ async def test_a_file_that_is_kept_compressed_is_inflated() -> None:
         async with host(plan=answering(gzip.compress(PLAN * 50_000), Content_Encoding=name)) as there:
             file = await fetched(f"{there.url}/files/plan")
             assert isinstance(file, Fetched)
-            assert file.content == PLAN * 50_000
+            assert content(file) == PLAN * 50_000
 
 
 async def test_a_bomb_stops_at_the_room_there_is() -> None:
@@ -405,3 +415,31 @@ async def test_fifty_megabytes_take_no_more_memory_than_there_is_room() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4_000_000
+
+
+async def test_a_file_is_kept_only_as_far_as_there_is_memory_and_its_size_is_asked_for_before() -> None:
+    asked: list[int] = []
+
+    def allot(octets: int) -> bool:
+        asked.append(octets)
+        return octets <= 100_000
+
+    async with host(large=b"x" * 100_001, fits=b"x" * 100_000) as there:
+        assert await fetched(f"{there.url}/files/large", allot=allot) == NoRoom(100_001)
+        assert isinstance(await fetched(f"{there.url}/files/fits", allot=allot), Fetched)
+    assert asked == [100_001, 100_000]
+
+
+async def test_of_a_file_of_unknown_size_memory_is_asked_for_as_it_comes() -> None:
+    asked: list[int] = []
+
+    def allot(octets: int) -> bool:
+        asked.append(octets)
+        return octets <= 400_000
+
+    async with raw_host(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536, for_ever=True) as url:
+        ended = await fetched(url, 10_000_000, allot=allot)
+    assert ended == NoRoom(asked[-1])
+    assert asked == sorted(asked)
+    assert len(asked) < 12
+    assert 400_000 < asked[-1] <= 800_000

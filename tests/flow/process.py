@@ -11,10 +11,12 @@ from aiokafka.partitioner import murmur2
 from typing_extensions import override
 
 from consumer.adapters.memory import KnownTenants
-from consumer.adapters.memory_contents import KnownValues
+from consumer.adapters.memory_contents import KnownFiles, KnownValues
 from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemoryMailbag, MemorySource
 from consumer.adapters.memory_transport import MemoryProber
 from consumer.adapters.schemas import load, requests
+from consumer.contents import Larder, Resolver
+from consumer.core.attachment import Caps
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed
 from consumer.core.decode import Decoder
 from consumer.core.ending import Concluded, Ending
@@ -152,6 +154,9 @@ class Setup:
         self.directory = KnownTenants(self.tenants)
         self.vault = KnownValues()
         self.prober = MemoryProber()
+        self.files = KnownFiles()
+        self.caps = Caps()
+        self.memory = 512 * 2**20
         self.jitter = 1.0
         self._nonces = count(1)
 
@@ -173,6 +178,9 @@ class Setup:
         at = self.home(name) if partition is None else partition
         return self.kafka.tell(at, orjson.dumps(fields), headers=headers, at=self.clock.now())
 
+    def _resolver(self) -> Resolver:
+        return Resolver(self.vault, self.files, self.caps, Larder(self.memory))
+
     def world(self) -> World:
         delivery = Delivery(
             DECODER.decode,
@@ -181,7 +189,7 @@ class Setup:
             self.clock,
             lambda: self.jitter,
             LADDER,
-            self.vault,
+            self._resolver(),
             Validating(self.directory, self.prober, self.clock),
         )
         return World(

@@ -58,6 +58,8 @@ def write_entry(entry: Entry) -> tuple[bytes, bytes]:
         "sent": progress.sent_at,
         "last": progress.last_reason,
     }
+    if progress.files:
+        value["files"] = progress.files
     if progress.promoted:
         value["promoted"] = True
     return b"%d" % entry.offset, orjson.dumps(value)
@@ -93,6 +95,7 @@ def _entry(offset: int, value: _Form) -> Entry | None:
         response=None if response is None else Reply(response[0], "", response[1]),
         sent_at=tuple(value["sent"]),
         last_reason=value["last"],
+        files=tuple(value.get("files", ())),
         promoted=value.get("promoted", False),
     )
     return Entry(

@@ -10,11 +10,13 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from consumer.adapters.metrics import table
 from consumer.adapters.metrics.table import Metric, kind_of
 from consumer.adapters.metrics.tally import Count, Counts, Spread, Spreads
+from consumer.core.attachment import Fetched, File, Gone, NoRoom, Refused
 from consumer.core.attempt import Stage
 from consumer.core.bounce_rate import Level
 from consumer.core.feedback import Heard
 from consumer.core.outcome import Outcome
 from consumer.core.parking import Reason
+from consumer.core.tenant import Unavailable
 
 
 class Metrics:
@@ -44,6 +46,9 @@ class Metrics:
         self._tenants_file_ok.set(1)
         self._config_api_ok.set(1)
         self._parked = self._gauges(table.PARKED)
+        self._attachments = self._counters(table.ATTACHMENTS)
+        self._attachment_seconds = self._histogram(table.ATTACHMENT_SECONDS)
+        self._attachment_memory = self._gauge(table.ATTACHMENT_MEMORY)
         self._takeovers = self._counter(table.TAKEOVERS)
         self._feedback = self._counters(table.FEEDBACK)
         self._suppressions = self._gauge(table.SUPPRESSIONS)
@@ -129,6 +134,14 @@ class Metrics:
         for level, gauge in self._bouncing.items():
             gauge.set(levels.get(Level(level), 0))
 
+    def attachment(self, file: File, seconds: float) -> None:
+        """An attachment was fetched, or cannot be, after so long."""
+        self._attachments[_came_of(file)].inc()
+        self._attachment_seconds.observe(seconds)
+
+    def attachment_memory(self, octets: int) -> None:
+        self._attachment_memory.set(octets)
+
     def taken_over(self) -> None:
         self._takeovers.inc()
 
@@ -166,6 +179,20 @@ def own_version() -> str:
         return version("consumer")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _came_of(file: File) -> str:
+    match file:
+        case Fetched():
+            return "fetched"
+        case Gone():
+            return "gone"
+        case Refused(why):
+            return why
+        case Unavailable():
+            return "unavailable"
+        case NoRoom():
+            return "no-room"
 
 
 def _labels(metric: Metric) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias, get_args
 
+from consumer.core.attachment import Refusal
 from consumer.core.attempt import Stage
 from consumer.core.bounce_rate import Level
 from consumer.core.feedback import Heard
@@ -268,9 +269,35 @@ PARKED = Metric(
     "requests",
     "Requests that wait in partitions of ours, by why.",
     "`window`: the tenant's limit. `retry`: its relay. `*-unavailable`: that dependency is down."
+    " `attachment-room`: CONSUMER_ATTACHMENTS__MEMORY is in use."
     " `not-allowed`: a tenant's relay is at no public address; see CONSUMER_NETWORK__ALLOW and `consumer check --online`.",
     label="reason",
     values=tuple(Reason),
+)
+ATTACHMENTS = Metric(
+    "consumer_attachments_total",
+    Form.COUNTER,
+    "files",
+    "Attachments that were asked for, by what came of it.",
+    "`unavailable`: their hosts fail or are slow. `no-room`: CONSUMER_ATTACHMENTS__MEMORY was in use; they come again."
+    " `not-allowed`: at no public address or web port; see CONSUMER_NETWORK__ALLOW.",
+    label="result",
+    values=("fetched", "gone", *Refusal, "unavailable", "no-room"),
+)
+ATTACHMENT_SECONDS = Metric(
+    "consumer_attachment_seconds",
+    Form.HISTOGRAM,
+    "seconds",
+    "How long it took to fetch an attachment, or to find that it cannot be had.",
+    "Rising: hosts of attachments are slow; their tenants' requests take room meanwhile.",
+    buckets=_STAGES,
+)
+ATTACHMENT_MEMORY = Metric(
+    "consumer_attachment_memory_octets",
+    Form.GAUGE,
+    "octets",
+    "Memory that attachments take in this process, as it is reckoned.",
+    "Near CONSUMER_ATTACHMENTS__MEMORY for long: requests are parked as `attachment-room`; more memory, or more processes.",
 )
 TAKEOVERS = Metric(
     "consumer_takeovers_total",
@@ -327,6 +354,9 @@ TABLE: tuple[Metric, ...] = (
     CONFIG_API_OK,
     TENANTS,
     PARKED,
+    ATTACHMENTS,
+    ATTACHMENT_SECONDS,
+    ATTACHMENT_MEMORY,
     TAKEOVERS,
     FEEDBACK,
     SUPPRESSIONS,
