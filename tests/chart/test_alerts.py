@@ -156,6 +156,28 @@ SCENES = (
     fires("EmailConsumerRetriesPileUp", "more and more", "65m", parked("0+10x90", "retry")),
     quiet("EmailConsumerRetriesPileUp", "many, but fewer", "65m", parked("900-5x90", "retry")),
     quiet("EmailConsumerRetriesPileUp", "a few more", "65m", parked("0+1x90", "retry")),
+    fires(
+        "EmailConsumerTenantBounces", "one does", "40m", series("consumer_bouncing_tenants", "1x60", level="critical")
+    ),
+    quiet(
+        "EmailConsumerTenantBounces",
+        "a warning is none",
+        "40m",
+        series("consumer_bouncing_tenants", "1x60", level="warning"),
+    ),
+    fires(
+        "EmailConsumerFeedbackUnusable",
+        "all of it",
+        "90m",
+        series("consumer_feedback_total", "0+1x120", feedback="unusable"),
+    ),
+    quiet(
+        "EmailConsumerFeedbackUnusable",
+        "one in a hundred",
+        "90m",
+        series("consumer_feedback_total", "0+1x120", feedback="unusable"),
+        series("consumer_feedback_total", "0+99x120", feedback="bounce"),
+    ),
     fires("EmailConsumerProducersBroken", "a third", "40m", *outcomes(accepted="0+2x60", invalid_event="0+1x60")),
     quiet("EmailConsumerProducersBroken", "rejected is none", "40m", *outcomes(accepted="0+2x60", rejected="0+1x60")),
     fires("EmailConsumerTenantsFileBroken", "it is", "7m", series("consumer_tenants_file_ok", "1 0x20")),
