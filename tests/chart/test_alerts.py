@@ -178,6 +178,8 @@ SCENES = (
         series("consumer_feedback_total", "0+1x120", feedback="unusable"),
         series("consumer_feedback_total", "0+99x120", feedback="bounce"),
     ),
+    fires("EmailConsumerAttachmentsNeedRoom", "one waits", "20m", parked("1x30", "attachment-room")),
+    quiet("EmailConsumerAttachmentsNeedRoom", "a full window is no room", "20m", parked("1x30", "window")),
     fires("EmailConsumerProducersBroken", "a third", "40m", *outcomes(accepted="0+2x60", invalid_event="0+1x60")),
     quiet("EmailConsumerProducersBroken", "rejected is none", "40m", *outcomes(accepted="0+2x60", rejected="0+1x60")),
     fires("EmailConsumerTenantsFileBroken", "it is", "7m", series("consumer_tenants_file_ok", "1 0x20")),
