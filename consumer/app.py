@@ -5,6 +5,7 @@
 # pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
 
 import asyncio
+import gc
 import random
 import secrets
 import signal
@@ -77,6 +78,9 @@ def cluster(kafka: Kafka) -> Cluster:
 def run(settings: Settings) -> int:
     """Run until a signal says stop; the exit code."""
     code = EX_SOFTWARE
+    # What start-up has made stays. The default, a look at the youngest after 700, took 7 % of all CPU time.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.get_loop().set_exception_handler(logs.loop_exception)

@@ -4,6 +4,7 @@ A PII token is resolved only while the message is built; until then it is text l
 """
 
 import re
+from functools import lru_cache
 
 import idna
 
@@ -23,6 +24,7 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
+@lru_cache(maxsize=256)
 def parse_address(text: str) -> Address | None:
     """The address as it goes on the wire, or None for what no relay could be told."""
     local, _, domain = text.rpartition("@")
@@ -35,6 +37,7 @@ def parse_address(text: str) -> Address | None:
     return Address(address) if len(address.encode()) <= _OCTETS else None
 
 
+@lru_cache(maxsize=256)
 def parse_recipient(text: str) -> Address | None:
     """An address, or a name without a domain: the relay knows whom it means (as RFC 5321, 4.1.1.3 has for Postmaster)."""
     if _LOCAL.fullmatch(text) and len(text.encode()) <= _LOCAL_OCTETS:

@@ -73,6 +73,7 @@ def header_allowed(name: str) -> bool:
     return name.lower() not in wire.OWN_HEADERS and not name.lower().startswith(wire.OWN_HEADER_PREFIXES)
 
 
+@lru_cache(maxsize=1024)
 def message_id(tenant: str, request_id: str, domain: str) -> str:
     """The same for every attempt at a request, so that readers can tell a second copy."""
     digest = blake2b(f"{tenant}\0{request_id}".encode("utf-8", "surrogatepass"), digest_size=16)

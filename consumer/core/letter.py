@@ -1,6 +1,6 @@
 """From a request and its tenant to a letter, an envelope and a relay."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from consumer.core.address import is_token, parse_address, parse_recipient
@@ -59,28 +59,22 @@ def post(
 
 
 def _letter(email: SendEmail, tenant: Tenant, sender: str, files: tuple[Fetched, ...]) -> Letter | Invalid:
-    lists = {"to": email.to, "cc": email.cc, "bcc": email.bcc, "replyTo": email.reply_to, "from": (sender,)}
-    parsed = {
-        field: tuple(map(parse_recipient if field == "to" else parse_address, written))
-        for field, written in lists.items()
-    }
-    errors = tuple(
-        f"/{field}/{index}: not an address that mail can be sent to"
-        for field, addresses in parsed.items()
-        for index, address in enumerate(addresses)
-        if address is None
-    )
+    errors: list[str] = []
+    to = _addresses("to", email.to, parse_recipient, errors)
+    cc = _addresses("cc", email.cc, parse_address, errors)
+    _addresses("bcc", email.bcc, parse_address, errors)
+    reply_to = _addresses("replyTo", email.reply_to, parse_address, errors)
+    from_ = _addresses("from", (sender,), parse_address, errors)
     headers = _PRIORITIES[email.priority] + email.headers
-    errors += tuple(faults(headers)) if headers else ()
+    errors += faults(headers) if headers else ()
     if errors:
-        return Invalid("invalid-request", errors)
-    wire = {field: tuple(filter(None, addresses)) for field, addresses in parsed.items()}
+        return Invalid("invalid-request", tuple(errors))
     return Letter(
         from_name=None if email.sender else tenant.from_name,
-        from_address=wire["from"][0],
-        to=wire["to"],
-        cc=wire["cc"],
-        reply_to=wire["replyTo"],
+        from_address=from_[0],
+        to=to,
+        cc=cc,
+        reply_to=reply_to,
         subject=email.subject,
         text=email.text,
         html=email.html,
@@ -93,6 +87,20 @@ def _parts(email: SendEmail, files: tuple[Fetched, ...]) -> Iterator[Part]:
     """What the request says about a file counts before what its host says."""
     for asked, file in zip(email.attachments, files, strict=True):
         yield Part(b"", asked.content_type or file.content_type, asked.filename or file.filename, asked.cid, file.lines)
+
+
+def _addresses(
+    field: str, written: tuple[str, ...], parse: Callable[[str], Address | None], errors: list[str]
+) -> tuple[Address, ...]:
+    """Those that mail can be sent to; the others are errors."""
+    parsed: list[Address] = []
+    for index, text in enumerate(written):
+        address = parse(text)
+        if address is None:
+            errors.append(f"/{field}/{index}: not an address that mail can be sent to")
+        else:
+            parsed.append(address)
+    return tuple(parsed)
 
 
 def _parsed(written: Iterable[str]) -> tuple[Address, ...]:

@@ -35,6 +35,10 @@ class Values:
         return self.by_token.get(text, text)
 
 
+NONE = Values()
+"""Of a request in which there are no tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """A request with values in place of tokens.
@@ -49,11 +53,15 @@ class Resolved:
 
 def tokens(email: SendEmail) -> tuple[str, ...]:
     """The tokens in a request, each once, in the order they stand there."""
-    return tuple(dict.fromkeys(text for _, text in _places(email) if is_token(text)))
+    texts = (*email.to, *email.cc, *email.bcc, *email.reply_to, email.sender, email.subject, email.text, email.html)
+    urls = (attachment.url for attachment in email.attachments)
+    return tuple(dict.fromkeys(text for text in (*texts, *urls) if text and text[:2] == "NS" and is_token(text)))
 
 
 def unresolved(email: SendEmail, values: Values) -> tuple[str, ...]:
     """A line for each place whose token nobody knows, or stands for what cannot stand there."""
+    if values is NONE:
+        return ()
     return tuple(
         f"{place}: {fault}"
         for place, text in _places(email)
@@ -113,6 +121,8 @@ class Mask:
 
 def discreet(attempt: Attempt, values: Values) -> Attempt:
     """The same attempt, with the relay's words masked."""
+    if not values.by_token:
+        return attempt
     mask = Mask(values)
     match attempt:
         case Answered(recipients, data):

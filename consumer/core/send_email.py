@@ -161,8 +161,11 @@ class SendEmail(Closed):
     @property
     def recipients(self) -> tuple[str, ...]:
         """Everybody it goes to, each once: local parts differ by case, domains do not (RFC 5321, 2.4)."""
+        everybody = (*self.to, *self.cc, *self.bcc)
+        if len(everybody) == 1:
+            return everybody
         once: dict[tuple[str, str], str] = {}
-        for address in (*self.to, *self.cc, *self.bcc):
+        for address in everybody:
             local, _, domain = address.rpartition("@")
             once.setdefault((local, domain.lower()) if local else ("", address), address)
         return tuple(once.values())

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _RFC3339 = re.compile(
     r"[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -23,5 +24,10 @@ def parse_timestamp(text: str) -> float | None:
 
 def format_timestamp(seconds: float) -> str:
     """The same the other way round, in UTC and to the millisecond; what no calendar has is its last or first day."""
-    seconds = min(max(seconds, _FIRST), _LAST)
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, micro = divmod(round(min(max(seconds, _FIRST), _LAST) * 1_000_000), 1_000_000)
+    return f"{_second(second)}.{micro // 1000:03}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()[:19]

@@ -175,6 +175,7 @@ class KafkaJournal:
             transactional_id=f"{self._names.group}.{self._names.requests}.{partition}",
             transaction_timeout_ms=round(self._timeout * 1000),
             max_request_size=64 * 1024 * 1024,
+            max_batch_size=256 * 1024,  # the default, 16 KB, makes several requests of a tick, one after another
         )
         try:
             async with asyncio.timeout(30.0):

@@ -6,10 +6,24 @@ its mail, and the lanes are served in rotation.
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 from typing_extensions import override
+
+
+class Place:
+    """One of them, held for as long as its context. By hand: a generator for each mail costs more than the place."""
+
+    __slots__ = ("_lane", "_places")
+
+    def __init__(self, places: "Places", lane: str) -> None:
+        self._places = places
+        self._lane = lane
+
+    async def __aenter__(self) -> None:
+        await self._places.acquire(self._lane)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._places.release()
 
 
 class Places:
@@ -29,16 +43,12 @@ class Places:
         self._number = number
         self._give_out()
 
-    @asynccontextmanager
-    async def one(self, lane: str) -> AsyncGenerator[None]:
+    def one(self, lane: str) -> "Place":
         """Hold a place, once it is this lane's turn."""
-        await self._acquire(lane)
-        try:
-            yield
-        finally:
-            self._release()
+        return Place(self, lane)
 
-    async def _acquire(self, lane: str) -> None:
+    async def acquire(self, lane: str) -> None:
+        """Have a place, to be given back by `release`."""
         if self._free > 0 and not self._lanes:
             self._free -= 1
             return
@@ -48,10 +58,11 @@ class Places:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._release()
+                self.release()
             raise
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """It is free again."""
         self._free += 1
         self._give_out()
 
