@@ -8,9 +8,9 @@ headers are UTF-8 as they stand: percent-encoding belongs to HTTP.
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, cast
+from typing import Literal, NamedTuple, TypeAlias, TypeGuard, cast
 
 import orjson
 
@@ -106,7 +106,7 @@ def _headers(record: Record) -> tuple[Headers, tuple[_Flaw, ...]]:
             except UnicodeDecodeError:
                 headers[name] = ""
                 flaws.append(_Flaw(f"header {_nameable(name)}: not UTF-8"))
-    return headers, tuple(dict.fromkeys(flaws))
+    return headers, tuple(dict.fromkeys(flaws)) if flaws else ()
 
 
 def _nameable(header: str) -> str:
@@ -115,16 +115,17 @@ def _nameable(header: str) -> str:
 
 
 def _unwrap(record: Record, headers: Headers, assumed: str) -> _Unwrapped | _Flaw:
-    content_type = attribute.media_type(headers.get("content-type", ""))
-    if content_type == "application/cloudevents+json":
-        return _structured(record)
-    if content_type.startswith("application/cloudevents-batch"):
-        return _Flaw("header content-type: batches are not taken, send one event a record")
-    if content_type.startswith("application/cloudevents"):
-        return _Flaw("header content-type: of the event formats only application/cloudevents+json is read")
-    if any(name.startswith("ce_") for name in headers):
-        return _binary(record, headers)
-    return _plain(record, headers, assumed)
+    if "content-type" in headers:
+        content_type = attribute.media_type(headers["content-type"])
+        if content_type == "application/cloudevents+json":
+            return _structured(record)
+        if content_type.startswith("application/cloudevents-batch"):
+            return _Flaw("header content-type: batches are not taken, send one event a record")
+        if content_type.startswith("application/cloudevents"):
+            return _Flaw("header content-type: of the event formats only application/cloudevents+json is read")
+    if headers.keys() <= _PLAIN_HEADERS or not any(name.startswith("ce_") for name in headers):
+        return _plain(record, headers, assumed)
+    return _binary(record, headers)
 
 
 def _structured(record: Record) -> _Unwrapped | _Flaw:
@@ -182,11 +183,19 @@ def _json(value: bytes | None) -> object:
         return _Flaw(f"value: not JSON, line {error.lineno}, column {error.colno}", "invalid-json")
 
 
+def _keeps(rule: Callable[[str], str | None] | None, value: object) -> TypeGuard[str]:
+    return rule is not None and isinstance(value, str) and rule(value) is None
+
+
 def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_Flaw, ...]]:
     """The attributes that keep their rule, as text, and the flaws of the others."""
-    known: dict[str, str] = {}
+    given, rules = unwrapped.attributes, kinds.rules
+    known: dict[str, str] = {name: value for name, value in given.items() if _keeps(rules.get(name), value)}
+    if len(known) == len(given) and known.keys() >= attribute.REQUIRED:
+        return known, ()
+    known = {}
     flaws: list[_Flaw] = []
-    for name, rule in kinds.rules.items():
+    for name, rule in rules.items():
         value = unwrapped.attributes.get(name)
         if value is None and name in attribute.REQUIRED:
             flaws.append(_Flaw(f"{unwrapped.place(name)}: missing"))

@@ -6,6 +6,7 @@ decided is in force at once in memory, and in Kafka with the tick that `cut` han
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from consumer.core.attribute import TRIALS
 from consumer.core.bounce_rate import Level, next_hour
@@ -468,7 +469,12 @@ def limits_of(request: Request, tenant: Tenant) -> tuple[Limit, ...]:
     """The windows that a request has to pass: its own hLimit can only tighten the tenant's."""
     asked = request.email.h_limit
     per_hour = tenant.h_limit if asked is None else min(asked, tenant.h_limit)
-    return (Limit(per_hour, HOUR), *tenant.limits)
+    return _limits(per_hour, tenant.limits)
+
+
+@lru_cache(maxsize=1024)
+def _limits(per_hour: int, others: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    return (Limit(per_hour, HOUR), *others)
 
 
 def _limited(work: Work, wait: float) -> Concluded:

@@ -20,8 +20,8 @@ class Pace:
     gather: float = 0.010  # from the first event to its tick
     gather_under_load: float = 0.1  # the same while more waits in Kafka than can be sent at once
     between_ticks: float = 0.025
-    enough: int = 400  # requests that move, but wait for leave to send: with as many, or
-    enough_for: float = 1.0  # with those of so many seconds, nothing new is fetched
+    enough: int = 100  # requests that move, but wait for leave to send: with as many, or
+    enough_for: float = 1.5  # with those of so many seconds, nothing new is fetched
     offset_alone: float = 1.0
     grant_lifetime: float = 5.0  # shorter than the transaction timeout, and that than the session timeout
     heartbeat: float = 1.5
