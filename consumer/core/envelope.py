@@ -183,14 +183,14 @@ def _json(value: bytes | None) -> object:
         return _Flaw(f"value: not JSON, line {error.lineno}, column {error.colno}", "invalid-json")
 
 
-def _keeps(rule: Callable[[str], str | None] | None, value: object) -> TypeGuard[str]:
+def _keeps(value: object, rule: Callable[[str], str | None] | None) -> TypeGuard[str]:
     return rule is not None and isinstance(value, str) and rule(value) is None
 
 
 def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_Flaw, ...]]:
     """The attributes that keep their rule, as text, and the flaws of the others."""
     given, rules = unwrapped.attributes, kinds.rules
-    known: dict[str, str] = {name: value for name, value in given.items() if _keeps(rules.get(name), value)}
+    known: dict[str, str] = {name: value for name, value in given.items() if _keeps(value, rules.get(name))}
     if len(known) == len(given) and known.keys() >= attribute.REQUIRED:
         return known, ()
     known = {}
