@@ -17,7 +17,7 @@ from consumer.core.attachment import Caps, Fetched, Gone, NoRoom, Refusal, Refus
 from consumer.core.budget import Budget
 from consumer.core.outcome import Unresolvable
 from consumer.core.parking import Progress
-from consumer.core.resolve import Values, tokens, unresolved
+from consumer.core.resolve import NONE, Values, tokens, unresolved
 from consumer.core.send_email import SendEmail
 from consumer.core.tenant import Unavailable
 from consumer.ports import Allot, Attachments, Vault
@@ -47,8 +47,6 @@ class Contents:
 
 
 Found: TypeAlias = Contents | Unresolvable | Unavailable
-
-NO_VALUES = Values()
 
 
 class Larder:
@@ -148,7 +146,7 @@ class Resolver:
         """What the request's tokens stand for."""
         asked = tokens(email)
         if not asked:
-            return NO_VALUES
+            return NONE
         values = await self.vault.resolve(asked)
         if isinstance(values, Unavailable):
             return values
