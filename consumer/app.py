@@ -125,7 +125,13 @@ class App:
             settings.topics.feedback,
         )
         reach = guard_of(settings.network).reach
-        self._transport = SmtpTransport(self._clock, smtp_options(settings.smtp), on_stage=metrics.stage, reach=reach)
+        self._transport = SmtpTransport(
+            self._clock,
+            smtp_options(settings.smtp),
+            on_stage=metrics.stage,
+            on_circuit=metrics.circuit_opened,
+            reach=reach,
+        )
         self._prober = prober_of(settings.smtp, metrics, self._clock, reach)
         self._resolver, self._vault = resolver_of(settings, metrics, self._clock)
         self._source = KafkaSource(self._cluster, self._names, self._membership())
@@ -211,6 +217,7 @@ class App:
             self._metrics.attachment_memory(self._resolver.larder.used)
             pools = self._transport.snapshot()
             self._metrics.pool(opened=pools.open, busy=pools.busy, idle=pools.idle, waiting=pools.waiting)
+            self._metrics.circuits(pools.circuits)
             for partition, records in self._source.lag().items():
                 self._metrics.lag(partition, records)
             await asyncio.sleep(1.0)

@@ -63,4 +63,15 @@ class Lapsed:
     """Leave to send was not given, or had run out before the body: nothing was handed over."""
 
 
-Attempt: TypeAlias = Answered | NotSent | InDoubt | Lapsed
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Nothing was tried: the relay has failed of late, and is left alone until then (seconds since the epoch).
+
+    `reason` is that of the attempt that failed: a stage and codes, or one from a closed set.
+    """
+
+    reason: str
+    until: float
+
+
+Attempt: TypeAlias = Answered | NotSent | InDoubt | Lapsed | Withheld

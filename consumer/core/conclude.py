@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage
+from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage, Withheld
 from consumer.core.ending import Again, Concluded, Ending, Later
 from consumer.core.ladder import LADDER, next_attempt
 from consumer.core.letter import Posted, signed
@@ -23,7 +23,8 @@ from consumer.core.outcome import (
 )
 from consumer.core.parking import Progress, Reason
 from consumer.core.probe import discreet_reply, place
-from consumer.core.reply import Answer, Reply
+from consumer.core.remedy import said, why
+from consumer.core.reply import Answer, Meaning, Reply, meaning
 from consumer.core.request import Request
 from consumer.core.tenant import Tenant
 
@@ -32,6 +33,12 @@ RELAY_NOT_ALLOWED = Unresolvable("connection-not-allowed", ("/connection/server:
 OUT_OF_TIME = Reply(450, "not accepted before the request expired", "4.4.7")  # RFC 3463, 3.5: delivery time expired
 TAKEN_BACK = Reply(450, "not accepted before the request was cancelled")
 NOBODY_KNOWS = Reply(450, "nobody knows whether it was accepted before the request ended")
+
+LOOK_AGAIN = 60.0
+"""Seconds after which a request looks again whether its relay is still left alone: other credentials are another way."""
+
+SPREAD = 0.5
+"""By how much of their wait requests are spread that wait for the same relay."""
 
 _VERDICTS = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY})
 """Where a permanent reply is about this mail; before that it is about us or the relay, and somebody can mend it."""
@@ -46,7 +53,7 @@ class Chance:
     ladder: Sequence[float] = LADDER
 
 
-def conclude(
+def conclude(  # noqa: PLR0911  a way to end a line
     request: Request, tenant: Tenant, posted: Posted, progress: Progress, attempt: Attempt, chance: Chance
 ) -> Ending:
     """How the request ends or goes on after this attempt."""
@@ -62,6 +69,10 @@ def conclude(
             return in_doubt(request, tenant, progress, chance.now)
         case Lapsed():
             return Again()
+        case Withheld() if request.test is not None:
+            return _told(request, posted, progress, NotSent(Stage.CONNECT, attempt.reason))
+        case Withheld():
+            return _left_alone(progress, attempt, chance)
 
 
 def finish(request: Request, tenant: Tenant, progress: Progress, rest: Reply = OUT_OF_TIME) -> Outcome:
@@ -135,14 +146,14 @@ def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
     data = attempt.data
     answers: list[tuple[int, Answer]] = []
     taken = 0
-    reason = "" if data is None else _code("data", data)
+    reason = "" if data is None else said("data", data)
     for index, reply in zip(posted.indices, attempt.recipients, strict=True):
-        said = data if reply.positive and data is not None else reply
-        if said.transient:
-            reason = _code("rcpt" if said is reply else "data", said)
+        final = data if reply.positive and data is not None else reply
+        if final.transient:
+            reason = said("rcpt" if final is reply else "data", final)
             continue
-        taken += said.positive
-        answers.append((index, reply if said.positive else said))
+        taken += final.positive
+        answers.append((index, reply if final.positive else final))
     sent = ((attempt.at, taken),) if taken else ()
     return replace(
         progress,
@@ -171,7 +182,7 @@ def _not_sent(
         return _told(request, posted, progress, attempt)
     if attempt.reason == NOT_ALLOWED:
         return _not_allowed(request, tenant, progress, chance)
-    return _retry(replace(progress, last_reason=_reason(attempt)), chance)
+    return _retry(replace(progress, last_reason=why(attempt)), chance)
 
 
 def _last_word(attempt: Answered) -> NotSent:
@@ -190,17 +201,16 @@ def _told(request: Request, posted: Posted, progress: Progress, attempt: NotSent
 
 def _verdict(attempt: NotSent) -> Reply | None:
     """The relay's refusal for good of this very mail, if it is one."""
-    final = attempt.reply is not None and not attempt.reply.transient and attempt.stage in _VERDICTS
-    return attempt.reply if final else None
-
-
-def _reason(attempt: NotSent) -> str:
-    return attempt.reason if attempt.reply is None else _code(attempt.stage, attempt.reply)
+    reply = attempt.reply
+    if reply is None or reply.transient or attempt.stage not in _VERDICTS:
+        return None
+    # That we are not logged in is ours to mend, wherever the relay says so.
+    return None if meaning(reply) is Meaning.BAD_CREDENTIALS else reply
 
 
 def _refused(request: Request, tenant: Tenant, posted: Posted, progress: Progress, reply: Reply) -> Concluded:
     refused = tuple((index, reply) for index in posted.indices)
-    progress = replace(progress, answers=(*progress.answers, *refused), last_reason=_code("relay", reply))
+    progress = replace(progress, answers=(*progress.answers, *refused), last_reason=said("relay", reply))
     return Concluded(request.subject, finish(request, tenant, progress), request.digest, progress)
 
 
@@ -227,6 +237,8 @@ def _retry(progress: Progress, chance: Chance, reason: Reason = Reason.RETRY) ->
     return Later(reason, due, progress)
 
 
-def _code(stage: str, reply: Reply) -> str:
-    # Codes only: this goes into parked entries, and a relay's text may hold an address.
-    return " ".join(filter(None, (stage, str(reply.code), reply.enhanced)))
+def _left_alone(progress: Progress, withheld: Withheld, chance: Chance) -> Later:
+    """That is no attempt of this request's. It comes again soon: its tenant may have mended what was wrong."""
+    until = min(withheld.until, chance.now + LOOK_AGAIN)
+    due = until + chance.jitter * SPREAD * max(0.0, until - chance.now)
+    return Later(Reason.CIRCUIT, due, replace(progress, last_reason=withheld.reason))

@@ -59,6 +59,7 @@ def _promote(command: Command, entry: Entry, state: Partition, now: float) -> Ob
             return declined(command, "in-flight")
         case (
             Reason.RETRY
+            | Reason.CIRCUIT
             | Reason.SEND_AT
             | Reason.CONFIG
             | Reason.VAULT

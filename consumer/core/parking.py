@@ -26,6 +26,7 @@ class Reason(StrEnum):
     VAULT = "vault-unavailable"
     ATTACHMENT = "attachment-host-unavailable"
     ROOM = "attachment-room"  # the memory for attachments is in use
+    CIRCUIT = "relay-circuit"  # the relay failed of late: it is left alone for a while
     SHARE = "tenant-share"  # the tenant has its share of the room in flight
     NOT_ALLOWED = "not-allowed"  # we do not connect to the tenant's relay: an operator may allow it
     BOUNCE_RATE = "bounce-rate"  # too much of the tenant's mail bounces, and it wants to be held then

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing_extensions import override
 
 from consumer.core.address import is_token, parse_address, parse_recipient
-from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent
+from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Withheld
 from consumer.core.reply import Reply
 from consumer.core.send_email import SendEmail
 
@@ -131,7 +131,7 @@ def discreet(attempt: Attempt, values: Values) -> Attempt:
             return replace(attempt, recipients=mask.replies(recipients))
         case NotSent(_, _, reply):
             return replace(attempt, reply=reply and mask.reply(reply))
-        case Lapsed():
+        case Lapsed() | Withheld():
             return attempt
 
 

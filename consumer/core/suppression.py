@@ -13,7 +13,7 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 from consumer.core.address import parse_recipient
-from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent
+from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Withheld
 from consumer.core.mail import Address
 from consumer.core.reply import Reply
 
@@ -183,7 +183,7 @@ def bounced(recipients: tuple[Address, ...], attempt: Attempt) -> tuple[Bounced,
             return tuple(_teaching(recipients, replies))
         case InDoubt(_, replies):
             return tuple(_teaching(recipients, replies))
-        case NotSent() | Lapsed():  # about the mail, its sender or us
+        case NotSent() | Lapsed() | Withheld():  # about the mail, its sender or us
             return ()
 
 

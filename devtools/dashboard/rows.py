@@ -190,6 +190,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Panel(
                 "Mails that wait for a connection", ((f"{table.WAITING.name}{{@}}", "{{instance}}"),), (table.WAITING,)
             ),
+            Panel(
+                "Relays left alone, and how often that began in 5 minutes",
+                (
+                    (f"sum by (cause) ({table.CIRCUITS.name}{{@}}) > 0", "{{cause}}"),
+                    (f"sum by (cause) (increase({table.CIRCUIT_OPENINGS.name}{{@}}[5m])) > 0", "{{cause}} began"),
+                ),
+                (table.CIRCUITS, table.CIRCUIT_OPENINGS),
+            ),
         ),
     ),
     (

@@ -81,12 +81,13 @@ async def posting(
     how: SmtpOptions | None = None,
     name: Callable[[int], Relay] = lambda port: Relay("127.0.0.1", port, Scheme.PLAIN),
     extensions: tuple[str, ...] = PIPELINED,
+    clock: SystemClock = CLOCK,
 ) -> AsyncIterator[Post]:
     """A relay that keeps to the script, and a transport for it; both closed at the end."""
     manner = manner or Manner("plain", extensions)
     async with TestRelay(manner, script, certificates=certificates) as relay:
         stages: list[Stage] = []
-        transport = SmtpTransport(CLOCK, how or options(), on_stage=lambda stage, _: stages.append(stage))
+        transport = SmtpTransport(clock, how or options(), on_stage=lambda stage, _: stages.append(stage))
         try:
             yield Post(transport, relay, name(relay.port), stages)
         finally:

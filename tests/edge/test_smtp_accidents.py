@@ -78,17 +78,6 @@ async def test_what_was_injected_before_tls_is_not_read_after_it(certificates: C
         assert post.lines("AUTH")[0].startswith("AUTH PLAIN")
 
 
-async def test_one_wrong_password_is_one_login_however_many_mails_wait() -> None:
-    manner = Manner("plain", users={"ann": "secret"}, mechanisms=("PLAIN", "LOGIN", "CRAM-MD5"))
-    async with posting(manner=manner, name=lambda port: Relay("127.0.0.1", port, Scheme.PLAIN, "ann", "wrong")) as post:
-        async with asyncio.TaskGroup() as tasks:
-            sends = [tasks.create_task(post.send(number)) for number in range(20)]
-
-        refused = NotSent(Stage.AUTH, "refused", Reply(535, "wrong user or password", "5.7.8"))
-        assert {send.result() for send in sends} == {refused}
-        assert len(post.lines("AUTH")) == 1
-
-
 async def test_a_user_and_no_auth_on_offer_sends_nothing() -> None:
     async with posting(name=lambda port: Relay("127.0.0.1", port, Scheme.PLAIN, "ann", "secret")) as post:
         assert await post.send() == NotSent(Stage.AUTH, "auth-not-offered")

@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import replace
 
 from consumer.adapters.smtp import PoolLimits, PoolsSnapshot
-from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Stage
+from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Stage, Withheld
+from consumer.core.circuit import Cause, Pauses
 from consumer.core.tenant import Relay, Scheme
 from devtools.relay_script import Behave, Hang, Manner, Say
 from tests.edge.post import CLOCK, STAGES, Post, granted, hasty, mail, options, posting
@@ -92,7 +93,7 @@ async def test_an_old_connection_carries_no_further_mail() -> None:
 async def test_an_idle_connection_is_closed_in_time() -> None:
     async with posting(how=options(limits=PoolLimits(idle=0.05))) as post:
         await post.send()
-        assert post.transport.snapshot() == PoolsSnapshot(pools=1, open=1, busy=0, idle=1, waiting=0, cooling=0)
+        assert post.transport.snapshot() == PoolsSnapshot(pools=1, open=1, busy=0, idle=1, waiting=0, circuits={})
         await post.relay.until_all_left()
         assert post.relay.sessions[0].verbs[-1] == "QUIT"
 
@@ -132,15 +133,17 @@ async def test_a_busy_pool_makes_room_for_one_that_has_no_connection() -> None:
 
 
 async def test_a_relay_that_is_down_is_asked_once_in_a_while() -> None:
-    async with posting({"greeting": Say("554 5.3.2 closed")}, how=options(limits=PoolLimits(cool_down=60))) as post:
+    async with posting(
+        {"greeting": Say("554 5.3.2 closed")}, how=options(limits=PoolLimits(pauses=Pauses(first=60)))
+    ) as post:
         first = await post.send(1)
         others = await send_all(post, 10)
 
         assert isinstance(first, NotSent)
         assert first.stage is Stage.GREETING
-        assert set(others) == {first}
+        assert {type(one) for one in others} == {Withheld}
         assert len(post.relay.sessions) == 1
-        assert post.transport.snapshot().cooling == 1
+        assert post.transport.snapshot().circuits == {Cause.UNREACHABLE: 1}
 
 
 async def test_a_relays_own_limit_of_connections_fails_no_mail() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from consumer.adapters.smtp import PoolLimits
 from consumer.core.attempt import Answered, Attempt, InDoubt, NotSent, Stage
+from consumer.core.circuit import Pauses
 from consumer.core.reply import Reply
 from consumer.core.tenant import Relay, Scheme
 from devtools.relay_script import GARBAGE, Act, Drop, Endless, Hang, Manner, Say
@@ -39,6 +40,7 @@ CONNECTING = [
     ("auth", "auth", Stage.AUTH),
 ]
 ENVELOPE = [("mail", "mail", Stage.MAIL), ("rcpt", "rcpt", Stage.RCPT), ("data", "data", Stage.DATA)]
+AT_ONCE = Pauses(0.0, 0.0, 0.0, 0.0)
 MODES = [pytest.param(STAGES, id="plain"), pytest.param(PIPELINED, id="pipelined")]
 
 
@@ -49,7 +51,7 @@ def posting_to(
     return posting(
         {place: (act,)},
         manner=Manner("plain", extensions, users={"u": "p"}),
-        how=options(hasty(timeout), PoolLimits(cool_down=0.0)),
+        how=options(hasty(timeout), PoolLimits(pauses=AT_ONCE)),
         name=lambda port: Relay("127.0.0.1", port, Scheme.PLAIN, "u", "p"),
     )
 

@@ -4,9 +4,12 @@ import asyncio
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consumer.core.attempt import Withheld
 from consumer.core.dkim import DkimKey
+from consumer.core.ending import Later
 from consumer.core.mail import Mail
-from consumer.core.outcome import Accepted, Duplicate, Invalid, RateLimited, Unknown
+from consumer.core.outcome import Accepted, Duplicate, Expired, Invalid, RateLimited, Unknown
+from consumer.core.parking import Reason
 from tests.builders import tenant
 from tests.flow.process import Seen, Setup, running
 
@@ -133,3 +136,46 @@ async def test_a_tenants_mail_is_signed_and_a_mail_without_a_key_is_as_it_was() 
     async with running(setup):
         await setup.outcomes(2)
     assert sorted(mail.content.partition(b":")[0] for mail in taken) == [b"DKIM-Signature", b"From"]
+
+
+async def test_while_its_relay_is_left_alone_a_request_waits_and_uses_up_no_attempt() -> None:
+    setup = Setup()
+    open_until = setup.clock.shift + 100_000
+    setup.outbox.judge = lambda _: Withheld("auth 535 5.7.8", open_until)
+    setup.request()
+    async with running(setup) as process:
+        seen = process.world.observer
+        assert isinstance(seen, Seen)
+        await _first_ending(seen)
+        (later,) = seen.endings
+        assert isinstance(later, Later)
+        assert (later.reason, later.progress.attempts, later.progress.last_reason) == (
+            Reason.CIRCUIT,
+            0,
+            "auth 535 5.7.8",
+        )
+        # It looks again before the relay is tried again: by then its tenant may have other credentials.
+        assert later.due < setup.clock.now() + 100
+        setup.outbox.judge = lambda _: None
+        setup.clock.shift += 100
+        (concluded,) = await setup.outcomes(1)
+    assert isinstance(concluded.outcome, Accepted)
+
+
+async def test_a_relay_that_is_left_alone_to_the_end_is_the_reason_why_a_request_expires() -> None:
+    setup = Setup()
+    setup.outbox.judge = lambda _: Withheld("auth 535 5.7.8", setup.clock.now() + 30)
+    setup.request()
+    async with running(setup) as process:
+        seen = process.world.observer
+        assert isinstance(seen, Seen)
+        await _first_ending(seen)
+        setup.clock.shift += 86_400
+        (concluded,) = await setup.outcomes(1)
+    assert concluded.outcome == Expired("auth 535 5.7.8", 0)
+
+
+async def _first_ending(seen: Seen) -> None:
+    async with asyncio.timeout(5):
+        while not seen.endings:  # noqa: ASYNC110  it sends no signal
+            await asyncio.sleep(0)

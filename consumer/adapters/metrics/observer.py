@@ -19,8 +19,9 @@ Tell = Callable[[str, int, int, float], None]
 
 _log = structlog.stdlib.get_logger("consumer.requests")
 
-# A queue that moves up parks and goes on all the time; what went wrong is for people to see.
-_LEVELS = {Reason.NOT_ALLOWED: "warning"} | dict.fromkeys(QUEUED, "debug")
+# A queue that moves up parks and goes on all the time; what went wrong is for people to see. Of a circuit the
+# transport tells, once and not for each request.
+_LEVELS = {Reason.NOT_ALLOWED: "warning"} | dict.fromkeys(QUEUED | {Reason.CIRCUIT}, "debug")
 
 
 def _why(later: Later) -> dict[str, float | str]:

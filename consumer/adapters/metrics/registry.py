@@ -13,6 +13,7 @@ from consumer.adapters.metrics.tally import Count, Counts, Spread, Spreads
 from consumer.core.attachment import Fetched, File, Gone, NoRoom, Refused
 from consumer.core.attempt import Stage
 from consumer.core.bounce_rate import Level
+from consumer.core.circuit import Cause
 from consumer.core.feedback import Heard
 from consumer.core.outcome import Outcome
 from consumer.core.parking import Reason
@@ -37,6 +38,8 @@ class Metrics:
         self._tick_records = self._histogram(table.TICK_RECORDS)
         self._connections = self._gauges(table.CONNECTIONS_OPEN)
         self._waiting = self._gauge(table.WAITING)
+        self._circuits = self._gauges(table.CIRCUITS)
+        self._circuit_openings = self._counters(table.CIRCUIT_OPENINGS)
         self._stalled = self._gauge(table.STALLED)
         self._loop_lag = self._histogram(table.LOOP_LAG)
         self._tenants_file_ok = self._gauge(table.TENANTS_FILE_OK)
@@ -98,6 +101,15 @@ class Metrics:
         self._connections["idle"].set(idle)
         self._connections["opening"].set(max(0, opened - busy - idle))
         self._waiting.set(waiting)
+
+    def circuit_opened(self, cause: Cause) -> None:
+        """A relay failed, and is left alone for a while."""
+        self._circuit_openings[cause].inc()
+
+    def circuits(self, open_: Mapping[Cause, int]) -> None:
+        """How many relays are left alone now; for a cause that is not named, none is."""
+        for cause in Cause:
+            self._circuits[cause].set(open_.get(cause, 0))
 
     def stalled(self, seconds: float) -> None:
         """For how long nothing got on."""

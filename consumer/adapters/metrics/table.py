@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 from consumer.core.attachment import Refusal
 from consumer.core.attempt import Stage
 from consumer.core.bounce_rate import Level
+from consumer.core.circuit import Cause
 from consumer.core.feedback import Heard
 from consumer.core.outcome import (
     Accepted,
@@ -227,6 +228,25 @@ WAITING = Metric(
     "Mails that wait for a connection.",
     "High for long: as for busy connections.",
 )
+CIRCUITS = Metric(
+    "consumer_circuits_open",
+    Form.GAUGE,
+    "relays",
+    "Relays, each with its user, that failed and are left alone for a while, by why. Their requests are parked.",
+    "The log names relay and reason (`circuit opened`). `credentials`: its tenant has to mend them; new ones work at once."
+    " `token`: the token endpoint is away. `throttled`: fewer connections, or a larger plan. Otherwise: ask its operator.",
+    label="cause",
+    values=tuple(Cause),
+)
+CIRCUIT_OPENINGS = Metric(
+    "consumer_circuit_openings_total",
+    Form.COUNTER,
+    "openings",
+    "How often a relay began to be left alone, by why.",
+    "Rising steadily: a relay that comes and goes. See the gauge.",
+    label="cause",
+    values=tuple(Cause),
+)
 STALLED = Metric(
     "consumer_stalled_seconds",
     Form.GAUGE,
@@ -268,7 +288,7 @@ PARKED = Metric(
     Form.GAUGE,
     "requests",
     "Requests that wait in partitions of ours, by why.",
-    "`window`: the tenant's limit. `retry`: its relay. `*-unavailable`: that dependency is down."
+    "`window`: the tenant's limit. `retry`, `relay-circuit`: its relay. `*-unavailable`: that dependency is down."
     " `attachment-room`: CONSUMER_ATTACHMENTS__MEMORY is in use."
     " `not-allowed`: a tenant's relay is at no public address; see CONSUMER_NETWORK__ALLOW and `consumer check --online`.",
     label="reason",
@@ -348,6 +368,8 @@ TABLE: tuple[Metric, ...] = (
     TICK_RECORDS,
     CONNECTIONS_OPEN,
     WAITING,
+    CIRCUITS,
+    CIRCUIT_OPENINGS,
     STALLED,
     LOOP_LAG,
     TENANTS_FILE_OK,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from consumer.core.circuit import Pauses
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -37,8 +39,7 @@ class PoolLimits:
     ahead: int = 10
     most_ahead: int = 400
     grant: float = 0.08
-    cool_down: float = 1.0
-    longest_cool_down: float = 60.0
+    pauses: Pauses = field(default_factory=Pauses)
     quit: float = 1.0
 
 

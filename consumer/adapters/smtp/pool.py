@@ -1,8 +1,8 @@
 """The connections to one relay as one user, and who may have one next.
 
 What can be had is given to those who wait in their order, by `dispatch`, without an await:
-that is what keeps a connection from being given twice. After a failure to connect, one
-mail tries again at a time, and none before the cool-down: one wrong password is one AUTH.
+that is what keeps a connection from being given twice. After a failure the circuit is open:
+nobody tries for a while, and then one mail alone, so that one wrong password is one AUTH.
 """
 
 import asyncio
@@ -17,7 +17,10 @@ from consumer.adapters.smtp.dialer import Connection
 from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import PoolLimits
 from consumer.adapters.smtp.places import Places
-from consumer.core.attempt import NotSent
+from consumer.adapters.smtp.reasons import OURS
+from consumer.core.attempt import Attempt, NotSent, Withheld
+from consumer.core.circuit import Cause, Circuit, Width, asks_for_less, breaks_off, cause_of, locks_out
+from consumer.core.remedy import said, why
 from consumer.core.tenant import Relay
 from consumer.ports import Clock
 
@@ -45,16 +48,22 @@ class Dial(Protocol):
     def __call__(self, relay: Relay, /) -> Awaitable[Connection | NotSent]: ...
 
 
-_Found: TypeAlias = Connection | NotSent | None  # None: leave to open one
+OnCircuit: TypeAlias = Callable[[Relay, Circuit, Cause | None], None]
+"""Told when a relay's circuit opens, stays open after a probe, or closes; and what it was open for before."""
+
+_Found: TypeAlias = Connection | NotSent | Withheld | None  # None: leave to open one
 
 
 class Pool:
-    """Connections of one relay. Its repr tells how they are used, and no relay."""
+    """Connections of one relay. Its repr names no relay."""
 
-    def __init__(self, relay: Relay, dial: Dial, room: Room, *, limits: PoolLimits, clock: Clock) -> None:
+    def __init__(
+        self, relay: Relay, dial: Dial, room: Room, *, limits: PoolLimits, clock: Clock, on_circuit: OnCircuit
+    ) -> None:
         self.relay = relay
-        self.size = relay.max_connections or limits.connections
-        self.places = Places(self.size + limits.ahead)
+        self.width = Width(relay.max_connections or limits.connections)
+        self.circuit = Circuit(limits.pauses)
+        self.places = Places(self.width.size + limits.ahead)
         self.taken = 0
         self.open = 0
         self.opening = 0
@@ -64,13 +73,13 @@ class Pool:
         self._room = room
         self._limits = limits
         self._clock = clock
+        self._on_circuit = on_circuit
         self._waiting: deque[asyncio.Future[_Found]] = deque()
         self._leaves: dict[asyncio.Future[_Found], Leave] = {}
         self._grant = 0.0
-        self._failure: NotSent | None = None
+        self._barred = False  # while the circuit is open nobody goes on, not even over connections that stand
+        self._ended: NotSent | None = None
         self._proven = False
-        self._cool_down = limits.cool_down
-        self._not_before = 0.0
         self._since = clock.elapsed()
         self._served = 0
         self._unhurried_until = 0.0
@@ -89,17 +98,26 @@ class Pool:
 
     @property
     def cooling(self) -> bool:
-        return self._failure is not None and self._clock.elapsed() < self._not_before
+        return self.circuit.cause is not None and self.circuit.open(self._clock.elapsed())
+
+    def withheld(self) -> Withheld | None:
+        """Why nobody may try now, and until when; None where somebody may."""
+        if self.circuit.cause is None or (self.open and not self._barred):
+            return None
+        now = self._clock.elapsed()
+        if not self.circuit.open(now):
+            return None
+        return Withheld(self.circuit.reason, self._clock.now() + self.circuit.until - now)
 
     @property
     def crowded(self) -> bool:
         """Whether who comes now must wait for another mail to end (not merely for a connection to open)."""
-        can_open = self.open < self.size and not self.cooling
+        can_open = self.open < self.width.size and not self.cooling
         return self.busy > 0 and not self.idle and not can_open
 
     @property
     def hurried(self) -> bool:
-        """Whether leave to send may be asked for ahead of MAIL: not where the relay has outlived one of late."""
+        """Whether leave may be asked for ahead of MAIL: not where the relay has outlived one of late."""
         return self._clock.elapsed() >= self._unhurried_until
 
     def outlived(self) -> None:
@@ -108,10 +126,12 @@ class Pool:
 
     @property
     def disposable(self) -> bool:
-        """Whether it holds nothing, and knows nothing of its relay that the next one would have to learn again."""
-        return self.hurried and not (self.open or self.taken or self.waiting or self.cooling)
+        """Whether it holds nothing, and knows nothing that the next one would have to learn again."""
+        now = self._clock.elapsed()
+        knows = self.circuit.remembered(now) or self.width.remembered(now) or not self.hurried
+        return not (self.open or self.taken or self.waiting or knows)
 
-    async def take(self, leave: Leave) -> Connection | NotSent:
+    async def take(self, leave: Leave) -> Connection | NotSent | Withheld:
         """A connection, when it is this caller's turn; NotSent where none can be had."""
         while True:
             found = await self._turn(leave)
@@ -161,7 +181,7 @@ class Pool:
         if passed >= MEASURED:
             limits = self._limits
             ahead = round(self._served / passed * max(limits.grant, self._grant))
-            self.places.resize(self.size + min(max(ahead, limits.ahead), max(limits.most_ahead, limits.ahead)))
+            self.places.resize(self.width.size + min(max(ahead, limits.ahead), max(limits.most_ahead, limits.ahead)))
             self._since, self._served = self._clock.elapsed(), 0
 
     def dispatch(self) -> None:
@@ -175,8 +195,8 @@ class Pool:
                 self.open += 1
                 self.opening += 1
                 self._waiting.popleft().set_result(None)
-            elif self._failure and self.open == 0 and self.cooling:
-                self._waiting.popleft().set_result(self._failure)
+            elif (failure := self._ended or self.withheld()) is not None:
+                self._waiting.popleft().set_result(failure)
             else:
                 return
 
@@ -189,8 +209,7 @@ class Pool:
 
     def shut(self, failure: NotSent) -> None:
         """Close everything, and tell those who wait."""
-        self._failure = failure
-        self._not_before = float("inf")
+        self._ended = failure
         for connection in self.connections.difference(self.idle):
             connection.link.abort()
         self.retire_idle()
@@ -231,25 +250,62 @@ class Pool:
             self._closed(opening=True)
             raise
         if isinstance(found, NotSent):
-            self._cool(found)
+            self._shut_out(found)
             self._closed(opening=True)
             return found
         self.opening -= 1
         self.connections.add(found)
         found.users = 1
         found.link.on_closed = lambda: self._lost(found)
-        self._failure, self._proven, self._cool_down = None, True, self._limits.cool_down
+        self._proven = True
+        was = self.circuit.cause
+        if self.circuit.reached(logged_in=self.relay.user is not None):
+            self._on_circuit(self.relay, self.circuit, was)
         self.dispatch()
         return found
 
-    def _cool(self, failure: NotSent) -> None:
-        self._failure = failure
+    def learn(self, attempt: Attempt) -> None:
+        """What a conversation came to: how many there may be at once, and whether the relay is left alone."""
+        if (reply := asks_for_less(attempt)) is not None:
+            if not self.width.halve(self._clock.elapsed()):
+                self._trip(Cause.THROTTLED, said("relay", reply))
+        elif isinstance(attempt, NotSent) and locks_out(attempt):
+            self._trip(Cause.CREDENTIALS, why(attempt))
+        elif breaks_off(attempt):
+            if self.circuit.failed():
+                self.width.at_most(1, self._clock.elapsed())
+                self._trip(Cause.FAILING, attempt.reason)
+        else:
+            self._went_well()
+
+    def _went_well(self) -> None:
+        was = self.circuit.cause
+        if self.circuit.served(self._clock.elapsed()):
+            self._on_circuit(self.relay, self.circuit, was)
+        if self.width.narrow and self.width.grow(self._clock.elapsed()):
+            self.dispatch()
+
+    def _shut_out(self, failure: NotSent) -> None:
+        """A connection could not be had. Those that stand go on; a relay that refused one more has enough of them."""
+        others = self.open - 1
+        if others and failure.reply is not None and failure.reply.transient:
+            self.width.at_most(others, self._clock.elapsed())
+        elif failure.reason not in OURS:
+            self._trip(cause_of(failure), why(failure), barred=False)
+
+    def _trip(self, cause: Cause, reason: str, *, barred: bool = True) -> None:
+        """From now on nobody tries, for a while."""
+        was = self.circuit.cause
+        self.circuit.trip(cause, reason, self._clock.elapsed())
         self._proven = False
-        self._not_before = max(self._not_before, self._clock.elapsed() + self._cool_down)
-        self._cool_down = min(2 * self._cool_down, self._limits.longest_cool_down)
+        self._barred = barred
+        self._on_circuit(self.relay, self.circuit, was)
+        if barred:
+            self.retire_idle()
+            self.dispatch()
 
     def _may_open(self) -> bool:
-        if self.open >= self.size or self.cooling or (self.opening and not self._proven):
+        if self._ended or self.open >= self.width.size or self.cooling or (self.opening and not self._proven):
             return False
         return self._room.take(self)
 
@@ -263,6 +319,8 @@ class Pool:
         return None
 
     def _worn(self, connection: Connection, under_way: int = 0) -> bool:
+        if self.open > self.width.size or (self._barred and self.cooling):
+            return True
         aged = self._clock.elapsed() - connection.since >= self._limits.age
         return aged or connection.mails + under_way >= self._limits.messages
 

@@ -33,6 +33,10 @@ class Reason(StrEnum):
     SHUTTING_DOWN = "shutting-down"
 
 
+OURS = frozenset((Reason.NOT_ALLOWED, Reason.PLAINTEXT_NOT_ALLOWED, Reason.CA_FILE))
+"""What we decide ourselves, without a word to the relay: each mail is told so."""
+
+
 class EndedError(Exception):
     """A conversation cannot go on. It never leaves this package: it becomes an ending."""
 

@@ -1,9 +1,11 @@
 """The way out to relays: a pool for each relay and user, and one conversation for each mail."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import structlog
 from typing_extensions import override
 
 from consumer import ports
@@ -14,7 +16,8 @@ from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import SmtpOptions
 from consumer.adapters.smtp.pool import Pool, Room
 from consumer.adapters.smtp.reasons import Reason
-from consumer.core.attempt import Attempt, Lapsed, NotSent, Stage
+from consumer.core.attempt import Attempt, Lapsed, NotSent, Stage, Withheld
+from consumer.core.circuit import Cause, Circuit
 from consumer.core.mail import Mail
 from consumer.core.tenant import Relay
 from consumer.ports import Clock, Permit
@@ -26,20 +29,23 @@ _STALE = frozenset({Reason.CONNECTION_LOST, Reason.CLOSING, Reason.UNSOLICITED_R
 _SHUTTING_DOWN = NotSent(Stage.CONNECT, Reason.SHUTTING_DOWN)
 
 
+_log = structlog.stdlib.get_logger(__name__)
+
+
 def _unobserved(_stage: Stage, _seconds: float) -> None:
     """Nobody measures."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolsSnapshot:
-    """All pools together, for metrics: connections open (busy, idle or being opened), and mails that wait for one."""
+    """All pools together, for metrics: connections (busy, idle or being opened), mails that wait for one, open circuits."""
 
     pools: int
     open: int
     busy: int
     idle: int
     waiting: int
-    cooling: int
+    circuits: Mapping[Cause, int]
 
 
 class SmtpTransport(ports.Transport):
@@ -51,6 +57,7 @@ class SmtpTransport(ports.Transport):
         options: SmtpOptions | None = None,
         *,
         on_stage: OnStage = _unobserved,
+        on_circuit: Callable[[Cause], None] = lambda _: None,
         reach: Reach = reach,
     ) -> None:
         options = options or SmtpOptions()
@@ -59,6 +66,7 @@ class SmtpTransport(ports.Transport):
         self._limits = options.limits
         self._dialer = Dialer(clock, options, on_stage=on_stage, reach=reach)
         self._on_stage = on_stage
+        self._on_circuit = on_circuit
         self._pools: OrderedDict[Relay, Pool] = OrderedDict()  # the least recently used first
         self._open = 0
         self._starving: dict[Pool, None] = {}
@@ -71,10 +79,14 @@ class SmtpTransport(ports.Transport):
         if refusal:
             return refusal
         pool = self._pool(relay)
+        if (withheld := pool.withheld()) is not None:
+            return withheld
         leave = Leave(permit, self._clock)
         pool.taken += 1
         try:
             async with pool.places.one(mail.lane):
+                if (withheld := pool.withheld()) is not None:
+                    return withheld
                 # A busy relay: leave is asked for while others send. Otherwise only just before DATA.
                 if pool.crowded and pool.hurried and not await self._ahead(pool, leave):
                     return Lapsed()
@@ -90,7 +102,7 @@ class SmtpTransport(ports.Transport):
             busy=sum(pool.busy for pool in pools),
             idle=sum(len(pool.idle) for pool in pools),
             waiting=sum(max(0, pool.taken - pool.busy - pool.opening) for pool in pools),
-            cooling=sum(pool.cooling for pool in pools),
+            circuits=Counter(cause for pool in pools if (cause := pool.circuit.cause) is not None),
         )
 
     async def aclose(self) -> None:
@@ -116,7 +128,7 @@ class SmtpTransport(ports.Transport):
     async def _send(self, mail: Mail, pool: Pool, leave: Leave) -> Attempt:
         for stale in range(MOST_STALE + 1):
             connection = await pool.take(leave)
-            if isinstance(connection, NotSent):
+            if isinstance(connection, NotSent | Withheld):
                 return connection
             connection.hurried = pool.hurried
             conversation = Conversation(connection, mail, leave, timeouts=self._timeouts, clock=self._clock)
@@ -130,6 +142,7 @@ class SmtpTransport(ports.Transport):
             if conversation.outlived:
                 pool.outlived()
             if stale == MOST_STALE or not (used and _given_up(attempt, conversation)):
+                pool.learn(attempt)
                 return attempt
             pool.retire_idle()
         raise AssertionError("the last round returns")
@@ -139,12 +152,22 @@ class SmtpTransport(ports.Transport):
         if pool is None:
             for old in [key for key, each in self._pools.items() if each.disposable]:
                 del self._pools[old]
-            pool = Pool(relay, self._dialer.dial, self._room, limits=self._limits, clock=self._clock)
+            pool = Pool(
+                relay, self._dialer.dial, self._room, limits=self._limits, clock=self._clock, on_circuit=self._told
+            )
             self._pools[relay] = pool
             if self._closing:
                 pool.shut(_SHUTTING_DOWN)
         self._pools.move_to_end(relay)
         return pool
+
+    def _told(self, relay: Relay, circuit: Circuit, was: Cause | None) -> None:
+        """A line for each opening and each closing; a probe that failed is neither."""
+        if circuit.cause is None:
+            _log.info("circuit closed", relay=relay.name, reason=was)
+        elif circuit.cause is not was:
+            _log.info("circuit opened", relay=relay.name, reason=circuit.cause, last_reason=circuit.reason)
+            self._on_circuit(circuit.cause)
 
     def _take_room(self, pool: Pool) -> bool:
         if self._open < self._limits.total:
