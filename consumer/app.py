@@ -45,7 +45,7 @@ from consumer.core.record import Headers
 from consumer.core.tenant import HOUR
 from consumer.core.tenants import Faults
 from consumer.delivery import Delivery
-from consumer.outside import guard_of, prober_of, resolver_of, smtp_options, suppression_of, tenants_of
+from consumer.outside import guard_of, prober_of, resolver_of, smtp_options, suppression_of, tenants_of, tokens_of
 from consumer.ports import BrokenError, UncertainError
 from consumer.settings import Kafka, Settings
 from consumer.stream import Hearing, Pace, Room, Stream, World
@@ -125,14 +125,16 @@ class App:
             settings.topics.feedback,
         )
         reach = guard_of(settings.network).reach
+        self._tokens = tokens_of(settings.oauth, self._clock)
         self._transport = SmtpTransport(
             self._clock,
             smtp_options(settings.smtp),
             on_stage=metrics.stage,
             on_circuit=metrics.circuit_opened,
             reach=reach,
+            tokens=self._tokens,
         )
-        self._prober = prober_of(settings.smtp, metrics, self._clock, reach)
+        self._prober = prober_of(settings.smtp, metrics, self._clock, reach, self._tokens)
         self._resolver, self._vault = resolver_of(settings, metrics, self._clock)
         self._source = KafkaSource(self._cluster, self._names, self._membership())
         self._journal = self._made_journal()
@@ -147,6 +149,7 @@ class App:
             for asked in (self._vault, self._tenants):
                 if isinstance(asked, VaultHttp | ConfigApi):
                     stack.push_async_callback(asked.aclose)
+            stack.push_async_callback(self._tokens.aclose)
             stack.push_async_callback(self._transport.aclose)
             stack.push_async_callback(self._journal.aclose)
             stack.push_async_callback(self._mailbag.aclose)

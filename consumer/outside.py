@@ -8,6 +8,7 @@ from consumer.adapters.config_api import ConfigApi
 from consumer.adapters.guard import Guard
 from consumer.adapters.memory_contents import KnownValues
 from consumer.adapters.metrics import Metrics
+from consumer.adapters.microsoft import MicrosoftTokens, Waits
 from consumer.adapters.smtp.dialer import Dialer, Reach
 from consumer.adapters.smtp.options import PoolLimits, SmtpOptions, Timeouts
 from consumer.adapters.smtp.prober import SmtpProber
@@ -19,8 +20,8 @@ from consumer.core.attachment import Caps
 from consumer.core.network import WEB_PORTS, Borders
 from consumer.core.suppression import Policy
 from consumer.core.tenants import Faults
-from consumer.ports import Clock, Vault
-from consumer.settings import NetworkGuard, Pii, Settings, Smtp, Suppression
+from consumer.ports import Clock, Tokens, Vault
+from consumer.settings import NetworkGuard, Oauth, Pii, Settings, Smtp, Suppression
 
 
 def smtp_options(smtp: Smtp) -> SmtpOptions:
@@ -53,10 +54,10 @@ def guard_of(network: NetworkGuard) -> Guard:
     return Guard(Borders.of(network.allow), network.hosts)
 
 
-def prober_of(smtp: Smtp, metrics: Metrics, clock: Clock, reach: Reach) -> SmtpProber:
+def prober_of(smtp: Smtp, metrics: Metrics, clock: Clock, reach: Reach, tokens: Tokens) -> SmtpProber:
     """The way to relays without a mail, past the same guard as with one."""
     options = smtp_options(smtp)
-    dialer = Dialer(clock, options, on_stage=metrics.stage, reach=reach)
+    dialer = Dialer(clock, options, on_stage=metrics.stage, reach=reach, tokens=tokens)
     return SmtpProber(dialer, clock, options.timeouts, smtp.validation_timeout.total_seconds())
 
 
@@ -75,6 +76,12 @@ def resolver_of(settings: Settings, metrics: Metrics, clock: Clock) -> tuple[Res
     web = WebAttachments(clock, guard.connector, patience, tls=tls, on_end=metrics.attachment)
     caps = Caps(about.count, about.each, about.total)
     return Resolver(vault, web, caps, Larder(about.memory)), vault
+
+
+def tokens_of(oauth: Oauth, clock: Clock) -> MicrosoftTokens:
+    """Who gives out tokens."""
+    ca_file = str(oauth.ca_file) if oauth.ca_file else None
+    return MicrosoftTokens(clock, ca_file=ca_file, waits=Waits(total=oauth.timeout.total_seconds()))
 
 
 def tenants_of(settings: Settings, metrics: Metrics, clock: Clock) -> TenantsFile | ConfigApi | Faults:

@@ -16,7 +16,7 @@ from consumer.core.probe import Probed
 from consumer.core.record import Coordinates, Record
 from consumer.core.resolve import Values
 from consumer.core.suppression_list import Listed
-from consumer.core.tenant import Relay, Tenant, Unavailable, UnknownTenant
+from consumer.core.tenant import MicrosoftAccount, Relay, Tenant, Unavailable, UnknownTenant
 from consumer.core.tick import Tick
 
 
@@ -61,6 +61,25 @@ class Attachments(Protocol):
 
     async def fetch(self, wanted: Wanted, room: int, allot: Allot) -> File:
         """The file, of at most `room` octets, or why it is not to be had. Never raises for one; bounded in time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """There is none: `token-unavailable`, for now, or `token-refused` and a code of who refused it."""
+
+    reason: str
+
+
+class Tokens(Protocol):
+    """Who gives out tokens that relays take in place of a password."""
+
+    async def get(self, account: MicrosoftAccount) -> str | NoToken:
+        """A token that holds. Bounded, never raises for one; however many ask, one request is under way for an account."""
+        ...
+
+    def drop(self, account: MicrosoftAccount, token: str) -> None:
+        """A relay has refused this one: the next is to be new."""
         ...
 
 

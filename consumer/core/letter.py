@@ -9,6 +9,7 @@ from consumer.core.compose import Letter, Part, compose, date_header, message_id
 from consumer.core.list_headers import faults
 from consumer.core.mail import Address, Mail
 from consumer.core.outcome import Invalid
+from consumer.core.presets import preset_of
 from consumer.core.request import Request
 from consumer.core.resolve import Values, resolved
 from consumer.core.send_email import SendEmail
@@ -135,6 +136,7 @@ def relay_of(request: Request, tenant: Tenant) -> Relay:
     if connection is None:
         return tenant.relay
     scheme = Scheme(connection.scheme or "smtp")
+    preset = preset_of(connection.server)
     return Relay(
         connection.server,
         connection.port or DEFAULT_PORTS[scheme],
@@ -142,4 +144,5 @@ def relay_of(request: Request, tenant: Tenant) -> Relay:
         connection.user,
         connection.password,
         tenant.relay.ca_file,
+        preset.connections if preset else None,
     )

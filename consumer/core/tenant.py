@@ -19,6 +19,20 @@ DEFAULT_PORTS = {Scheme.SMTP: 587, Scheme.SMTPS: 465, Scheme.PLAIN: 25}  # RFC 6
 
 
 @dataclass(frozen=True, slots=True)
+class MicrosoftAccount:
+    """An application of Microsoft Entra that logs in to mailboxes by tokens; its repr tells no secret.
+
+    `authority` is another one in national clouds, and `scope` with it.
+    """
+
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    authority: str = "https://login.microsoftonline.com"
+    scope: str = "https://outlook.office365.com/.default"
+
+
+@dataclass(frozen=True, slots=True)
 class Relay:
     """Where a mail is handed over, and as whom. Equal relays share connections; its repr tells no password."""
 
@@ -29,6 +43,7 @@ class Relay:
     password: str | None = field(default=None, repr=False)
     ca_file: str | None = None
     max_connections: int | None = None
+    microsoft: MicrosoftAccount | None = None
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from consumer.core import wire
 from consumer.core.address import is_token, parse_address
 from consumer.core.dkim_fields import read_dkim
 from consumer.core.durations import DURATION_RULE, bounded, parse_duration
-from consumer.core.tenant import Limit, Scheme
+from consumer.core.tenant import Limit, MicrosoftAccount, Scheme
 
 MOST_LIMITS = 20
 
@@ -119,11 +119,40 @@ def _dkim(value: object) -> object:
     return Rule(read) if isinstance(read, str) else read
 
 
-def _not_yet(_: object) -> Rule:
-    return Rule("is not supported by this version: give smtp_user and smtp_pass")
+def _microsoft(value: object) -> object:
+    if not isinstance(value, dict) or not _NEEDED <= value.keys() <= _MICROSOFT.keys():
+        return Rule("must have tenant_id, client_id and client_secret, may have authority and scope, and nothing else")
+    given = cast("dict[str, object]", value)
+    read = {key: reader(given[key]) for key, reader in _MICROSOFT.items() if key in given}
+    for key, found in read.items():
+        if isinstance(found, Rule):
+            return Rule(f"({key}) {found.text}")
+    scope = _SCOPES.get(str(read.get("authority")))
+    return MicrosoftAccount(**cast("dict[str, Any]", ({"scope": scope} if scope else {}) | read))
+
+
+def _authority(value: object) -> object:
+    found = _AUTHORITY.fullmatch(value.rstrip("/")) if isinstance(value, str) else None
+    return found[0].lower() if found else Rule("must be https:// and a host, and a port if wanted")
 
 
 _path = _matching(_LINE, 1024, "must be the name of a file")
+_NEEDED = frozenset(("tenant_id", "client_id", "client_secret"))
+_AUTHORITY = re.compile(r"(?i:https)://[A-Za-z0-9.\x2d]{1,253}(?::[0-9]{1,5})?")
+_SCOPES = {
+    "https://login.microsoftonline.us": "https://outlook.office365.us/.default",
+    "https://login.partner.microsoftonline.cn": "https://partner.outlook.cn/.default",
+    "https://login.chinacloudapi.cn": "https://partner.outlook.cn/.default",
+}
+"""Of national clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud"""
+
+_MICROSOFT: Mapping[str, Read] = {
+    "tenant_id": _matching(re.compile(r"[A-Za-z0-9.-]+"), 253, "must be a directory's id or one of its domains"),
+    "client_id": _matching(re.compile(r"[A-Za-z0-9-]+"), 64, "must be an application's id"),
+    "client_secret": _matching(_PASSWORD, 4096, "must be text in one line, not empty"),
+    "authority": _authority,
+    "scope": _matching(re.compile(r"https://[!-~]+/\.default"), 512, "must be https://... and end in /.default"),
+}
 _LIMIT: Mapping[str, Read] = {"count": _count, "per": _duration, "unit": _one_of("messages", "recipients")}
 
 FIELDS: Mapping[str, Read] = {
@@ -137,7 +166,7 @@ FIELDS: Mapping[str, Read] = {
     "from_name": _matching(_LINE, 256, "must be text in one line, not empty (a number needs quotes)"),
     "from_address": _address,
     "domain": _domain,
-    "microsoft_auth": _not_yet,
+    "microsoft_auth": _microsoft,
     "dkim": _dkim,
     "hLimit": _count,
     "limits": _limits,

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias, cast
 
 from consumer.core.address import parse_address
 from consumer.core.dkim_fields import keys
+from consumer.core.presets import preset_of
 from consumer.core.tenant import DEFAULT_PORTS, Relay, Scheme, Tenant
 from consumer.core.tenant_fields import FIELDS, Rule
 
@@ -140,6 +141,7 @@ class _Reader:
         if rules:
             return None
         scheme = known.get("smtp_scheme", Scheme.SMTP)
+        preset = preset_of(known["smtp_host"])
         return Relay(
             host=known["smtp_host"],
             port=known.get("smtp_port", DEFAULT_PORTS[scheme]),
@@ -147,14 +149,20 @@ class _Reader:
             user=known.get("smtp_user"),
             password=known.get("smtp_pass"),
             ca_file=known.get("ca_file"),
-            max_connections=known.get("max_connections"),
+            max_connections=known.get("max_connections") or (preset.connections if preset else None),
+            microsoft=known.get("microsoft_auth"),
         )
 
     def _broken(self, known: Values) -> Iterator[str]:
         host = known.get("smtp_host")
         if host is None:
             yield "smtp_host has to be given here or in default"
-        if ("smtp_user" in known) != ("smtp_pass" in known):
+        if "microsoft_auth" in known:
+            if "smtp_user" not in known:
+                yield "smtp_user has to be given with microsoft_auth: the mailbox that sends"
+            if "smtp_pass" in known:
+                yield "microsoft_auth must not stand together with smtp_pass"
+        elif ("smtp_user" in known) != ("smtp_pass" in known):
             yield "smtp_user and smtp_pass go together: one of them is missing"
         if known.get("smtp_scheme") is Scheme.PLAIN and not _allowed(host, self._plain):
             yield "smtp_scheme must be smtp or smtps: plain is not allowed for this host (CONSUMER_SMTP__ALLOW_PLAINTEXT)"
@@ -162,7 +170,7 @@ class _Reader:
             yield "from_address or domain has to be given: mail needs a sender"
 
 
-_OF_A_LOGIN = frozenset({"smtp_user", "smtp_pass"})
+_OF_A_LOGIN = frozenset({"smtp_user", "smtp_pass", "microsoft_auth"})
 _OF_A_RELAY = frozenset({"smtp_host", "smtp_port", "smtp_scheme", "ca_file", *_OF_A_LOGIN})
 _NAMES = {"hLimit": "h_limit"}
 
@@ -190,7 +198,9 @@ def _covered(known: Values) -> bool:
 
 def _tenant(name: str, relay: Relay, known: Values) -> Tenant:
     rest = {_NAMES.get(key, key): known[key] for key in known.keys() - _OF_A_RELAY - {"max_connections"}}
-    return Tenant(name=name, relay=relay, **rest)
+    preset = preset_of(relay.host)
+    limits = (*rest.pop("limits", ()), *(preset.limits if preset else ()))
+    return Tenant(name=name, relay=relay, limits=limits, **rest)
 
 
 def _allowed(host: str | None, plain: Plain) -> bool:

@@ -167,6 +167,13 @@ class Smtp(_Group):
     """For the reply to the body (RFC 5321, 4.5.3.2.6: ten minutes; a shorter wait makes second copies)."""
 
 
+class Oauth(_Group):
+    ca_file: ReadableFile | None = None
+    """Certificates (PEM) of further authorities that token endpoints may have theirs from."""
+    timeout: Duration = _seconds(10)
+    """How long a token is waited for."""
+
+
 class NetworkGuard(_Group):
     allow: Networks = ()
     """Networks or hosts that may be connected to though they are not public (relays of tenants and
@@ -245,6 +252,7 @@ class Settings(BaseSettings):
     attachments: Attachments = Attachments()
     http: Http = Http()
     smtp: Smtp = Smtp()
+    oauth: Oauth = Oauth()
     network: NetworkGuard = NetworkGuard()
     work: Work = Work()
     suppression: Suppression = Suppression()

@@ -10,6 +10,7 @@ from consumer.adapters.smtp import PoolLimits, SmtpOptions, SmtpTransport, Timeo
 from consumer.core.attempt import Attempt, Stage
 from consumer.core.mail import Address, Mail
 from consumer.core.tenant import Relay, Scheme
+from consumer.ports import Tokens
 from devtools.certificates import Certificates
 from devtools.relay import Relay as TestRelay
 from devtools.relay_script import Manner, Script
@@ -82,12 +83,15 @@ async def posting(
     name: Callable[[int], Relay] = lambda port: Relay("127.0.0.1", port, Scheme.PLAIN),
     extensions: tuple[str, ...] = PIPELINED,
     clock: SystemClock = CLOCK,
+    tokens: Tokens | None = None,
 ) -> AsyncIterator[Post]:
     """A relay that keeps to the script, and a transport for it; both closed at the end."""
     manner = manner or Manner("plain", extensions)
     async with TestRelay(manner, script, certificates=certificates) as relay:
         stages: list[Stage] = []
-        transport = SmtpTransport(clock, how or options(), on_stage=lambda stage, _: stages.append(stage))
+        transport = SmtpTransport(
+            clock, how or options(), tokens=tokens, on_stage=lambda stage, _: stages.append(stage)
+        )
         try:
             yield Post(transport, relay, name(relay.port), stages)
         finally:

@@ -17,6 +17,7 @@ from typing import Protocol, cast
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from consumer.adapters.smtp.link import Link, printable
+from consumer.adapters.smtp.login import Logins
 from consumer.adapters.smtp.options import SmtpOptions, Timeouts
 from consumer.adapters.smtp.reasons import EndedError, Reason, refused
 from consumer.adapters.smtp.tls import Contexts, since_handshake
@@ -24,7 +25,7 @@ from consumer.core.attempt import NotSent, Stage
 from consumer.core.network import NotAllowedError
 from consumer.core.reply import Reply
 from consumer.core.tenant import Relay, Scheme
-from consumer.ports import Clock
+from consumer.ports import Clock, Tokens
 
 MOST_ADDRESSES = 4
 
@@ -84,7 +85,9 @@ class Connection:
 class Dialer:
     """Opens connections."""
 
-    def __init__(self, clock: Clock, options: SmtpOptions, *, on_stage: OnStage, reach: Reach) -> None:
+    def __init__(
+        self, clock: Clock, options: SmtpOptions, *, on_stage: OnStage, reach: Reach, tokens: Tokens | None = None
+    ) -> None:
         self._clock = clock
         self._options = options
         self._timeouts = options.timeouts
@@ -92,6 +95,7 @@ class Dialer:
         self._reach = reach
         self._resolved = unnoticed
         self._contexts = Contexts(options.ca_file)
+        self._logins = Logins(tokens)
 
     def watched(self, timeouts: Timeouts, on_stage: OnStage, resolved: Callable[[], None]) -> "Dialer":
         """The same, for one who wants to know how far it came, and has less patience."""
@@ -141,7 +145,7 @@ class Dialer:
         await self._greeting(smtp, relay)
         if relay.scheme is Scheme.SMTP:
             await self._starttls(smtp)
-        welcome = None if relay.user is None else await self._login(smtp, relay.user, relay.password or "")
+        welcome = None if relay.user is None else await self._login(smtp, relay, relay.user)
         connection = self._take_over(smtp)
         connection.welcome = welcome
         return connection
@@ -180,14 +184,11 @@ class Dialer:
         async with self._stage(Stage.GREETING, self._timeouts.greeting):
             await smtp.ehlo(timeout=self._timeouts.greeting)
 
-    async def _login(self, smtp: SMTP, user: str, password: str) -> Reply:
+    async def _login(self, smtp: SMTP, relay: Relay, user: str) -> Reply:
+        """The one step that authenticates."""
         _check(smtp, Stage.GREETING)
-        mechanisms = {"plain": smtp.auth_plain, "login": smtp.auth_login}
-        chosen = next((mechanisms[name] for name in mechanisms if name in smtp.server_auth_methods), None)
-        if chosen is None:
-            raise EndedError(Stage.AUTH, Reason.AUTH_NOT_OFFERED)
         async with self._stage(Stage.AUTH, self._timeouts.auth):
-            said = await chosen(user, password, timeout=self._timeouts.auth)
+            said = await self._logins.log_in(smtp, relay, user, self._timeouts.auth)
         return _reply(said.code, said.message)
 
     def _take_over(self, smtp: SMTP) -> Connection:

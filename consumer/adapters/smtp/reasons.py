@@ -40,7 +40,7 @@ OURS = frozenset((Reason.NOT_ALLOWED, Reason.PLAINTEXT_NOT_ALLOWED, Reason.CA_FI
 class EndedError(Exception):
     """A conversation cannot go on. It never leaves this package: it becomes an ending."""
 
-    def __init__(self, stage: Stage, reason: Reason, reply: Reply | None = None) -> None:
+    def __init__(self, stage: Stage, reason: str, reply: Reply | None = None) -> None:
         super().__init__(stage, reason)
         self.ending = NotSent(stage, reason, reply)
 

@@ -59,12 +59,13 @@ class SmtpTransport(ports.Transport):
         on_stage: OnStage = _unobserved,
         on_circuit: Callable[[Cause], None] = lambda _: None,
         reach: Reach = reach,
+        tokens: ports.Tokens | None = None,
     ) -> None:
         options = options or SmtpOptions()
         self._clock = clock
         self._timeouts = options.timeouts
         self._limits = options.limits
-        self._dialer = Dialer(clock, options, on_stage=on_stage, reach=reach)
+        self._dialer = Dialer(clock, options, on_stage=on_stage, reach=reach, tokens=tokens)
         self._on_stage = on_stage
         self._on_circuit = on_circuit
         self._pools: OrderedDict[Relay, Pool] = OrderedDict()  # the least recently used first
