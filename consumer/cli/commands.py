@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from consumer.adapters import metrics
-from consumer.cli import checking, emitting, health, making, parked, watching
+from consumer.cli import checking, emitting, health, making, parked, suppressions, watching
 from consumer.cli.exits import EPILOG, Exit
 from consumer.cli.start import refuse
 from consumer.cli.start import run as start
@@ -45,6 +45,10 @@ topics = typer.Typer(no_args_is_help=True, help="Make and look at the topics.", 
 commands.add_typer(topics, name="topics")
 waiting = typer.Typer(no_args_is_help=True, help="Look at what is parked, take it back or send it now.", epilog=EPILOG)
 commands.add_typer(waiting, name="parked")
+listing = typer.Typer(
+    no_args_is_help=True, help="Look at who must not be written to, block and unblock recipients.", epilog=EPILOG
+)
+commands.add_typer(listing, name="suppressions")
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -175,6 +179,78 @@ def promote(
 
 def _order(verb: Verb, tenant: str, ids: list[str], wait: float, output: Output) -> NoReturn:
     _end(parked.order(_settings(), verb, tenant, ids, wait=wait, as_json=output is Output.JSON))
+
+
+RecipientArgument = Annotated[
+    str, typer.Argument(metavar="RECIPIENT", help="An address, a PII token or a digest; - reads it from stdin.")
+]
+HeardOption = Annotated[float, typer.Option(help="Wait so many seconds until the list has it.", min=0)]
+
+
+@listing.command("list", epilog=EPILOG)
+def show_suppressed(
+    recipient: Annotated[
+        str | None, typer.Argument(metavar="[RECIPIENT]", help="Only this one (- reads it from stdin); with --tenant.")
+    ] = None,
+    *,
+    tenant: Annotated[str | None, typer.Option(help="Only of this tenant.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Print who is on the suppression lists, by digest: since when, why and until when. It holds no addresses."""
+    settings = _settings()
+    one = None
+    if recipient is not None:
+        if tenant is None:
+            _say("--tenant is needed with a recipient: each tenant has a list of its own")
+            raise typer.Exit(Exit.USAGE)
+        one = _whom(settings, tenant, recipient)
+    _end(suppressions.show(settings, tenant, one, as_json=output is Output.JSON))
+
+
+@listing.command(epilog=EPILOG)
+def add(
+    recipient: RecipientArgument,
+    *,
+    tenant: Annotated[str, typer.Option(help="Whose recipient.")],
+    for_: Annotated[str | None, typer.Option("--for", help="How long, such as 12h, 30d; otherwise for good.")] = None,
+    wait: HeardOption = 30.0,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Block a recipient: requests to nobody else end as `blocked`, others go without this one."""
+    fact: dict[str, object] = {"kind": "block"}
+    if for_ is not None:
+        seconds = parse_duration(for_)
+        if seconds is None:
+            _say(f"--for {DURATION_RULE}")
+            raise typer.Exit(Exit.USAGE)
+        fact["until"] = suppressions.until(seconds)
+    _tell(fact, tenant, recipient, wait, output)
+
+
+@listing.command(epilog=EPILOG)
+def remove(
+    recipient: RecipientArgument,
+    *,
+    tenant: Annotated[str, typer.Option(help="Whose recipient.")],
+    wait: HeardOption = 30.0,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Take a recipient off the list, whatever it is there for; what was counted is forgotten, too."""
+    _tell({"kind": "unblock"}, tenant, recipient, wait, output)
+
+
+def _tell(fact: dict[str, object], tenant: str, recipient: str, wait: float, output: Output) -> NoReturn:
+    settings = _settings()
+    one = _whom(settings, tenant, recipient)
+    _end(suppressions.tell(settings, fact, tenant, one, wait=wait, as_json=output is Output.JSON))
+
+
+def _whom(settings: Settings, tenant: str, recipient: str) -> suppressions.Whom:
+    one = suppressions.whom(settings, tenant, recipient)
+    if isinstance(one, str):
+        _say(one)
+        raise typer.Exit(Exit.SETTINGS if one == suppressions.NO_KEY else Exit.USAGE)
+    return one
 
 
 @commands.command("reference", epilog=EPILOG)

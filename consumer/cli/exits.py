@@ -6,7 +6,7 @@ from enum import IntEnum
 class Exit(IntEnum):
     OK = 0  # done; for `send --wait`: accepted
     # `send --wait`: an outcome other than accepted; `parked cancel`, `parked promote`: other than obeyed;
-    # `healthcheck`: not well, or no answer
+    # `suppressions add`, `suppressions remove`: heard and not taken; `healthcheck`: not well, or no answer
     OTHER = 1
     USAGE = 2  # the command line makes no sense
     UNAVAILABLE = 69  # Kafka cannot be reached

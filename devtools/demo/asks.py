@@ -62,8 +62,9 @@ def asks(files: str) -> tuple[Ask, ...]:
         _plain("Seed 1's sample, plain JSON", "seed-1", SEED_1, 204),
         _event("Seed 2's sample, a CloudEvent", "seed-2", SEED_2, 204),
         _event("Seed 2's sample, same id", "seed-2", SEED_2, 409, "duplicate"),
-        _event("Two recipients, one unknown", "partly", _mail("Partly", ann, NOBODY), 204),
         _event("One recipient, unknown", "refused", _mail("Refused", NOBODY), 422, "rejected"),
+        _event("The same one again: suppressed", "blocked", _mail("Blocked", NOBODY), 429, "blocked"),
+        _event("Two recipients, one suppressed", "partly", _mail("Partly", ann, NOBODY), 204),
         _event("A file attached", "attached", _mail("The plan", ann) | {"attachments": [f"{files}/plan.txt"]}, 204),
         _event(
             "A file that is not there",

@@ -79,6 +79,7 @@ class Scene:
             **{f"CONSUMER_TOPICS__{topic.upper()}": f"{self.prefix}.{topic}" for topic in topics},
             "CONSUMER_TENANTS__FILE": str(self.folder / "tenants.yaml"),
             "CONSUMER_HTTP__PORT": "0",
+            "CONSUMER_SUPPRESSION__KEY": "only-for-the-demo",
             "CONSUMER_NETWORK__HOSTS": json.dumps({f"{SEED_2_HOST}:1234": f"127.0.0.1:{self.relay_port}"}),
             **ALLOWED_HERE,
             "CONSUMER_LOG__FORMAT": "json",
