@@ -252,11 +252,10 @@ class App:
 
     def _hearing(self) -> Hearing | None:
         policy = suppression_of(self._settings.suppression)
-        return (
-            None
-            if policy is None
-            else Hearing(policy, self._mailbag, Ear(schemas.load(FEEDBACK.removeprefix("email."))).hear)
-        )
+        if policy is None:
+            _log.info("suppression is off", setting="CONSUMER_SUPPRESSION__KEY")
+            return None
+        return Hearing(policy, self._mailbag, Ear(schemas.load(FEEDBACK.removeprefix("email."))).hear)
 
     def _world(self, partitions: int) -> World:
         work = self._settings.work
