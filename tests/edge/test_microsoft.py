@@ -248,6 +248,7 @@ async def test_a_mailbox_that_is_not_let_in_is_two_logins_and_then_the_circuit(e
 async def test_a_wrong_secret_is_the_circuit_and_says_what_to_do(endpoint: TokenEndpoint) -> None:
     async with posting_by_token(endpoint, endpoint.knows, secret="wrong") as post:
         first = await post.send(1)
+        assert isinstance(first, NotSent)
         assert first == NotSent(Stage.AUTH, "token-refused AADSTS7000215")
         assert why(first) == (
             "token-refused AADSTS7000215: wrong client secret: client_secret is the secret's value, not its id"
