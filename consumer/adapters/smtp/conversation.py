@@ -7,7 +7,7 @@ relay's reply to it everything is known; in between nobody can tell (RFC 1047; R
 
 from collections.abc import Callable
 
-from consumer.adapters.smtp.content import stuffed
+from consumer.adapters.smtp.content import BLOCK, stuffed
 from consumer.adapters.smtp.dialer import Connection, OnStage
 from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.link import Flight, LinkError
@@ -41,7 +41,7 @@ class Conversation:
         self.heard = False
         self.clean = True
 
-    async def hold(self, on_stage: OnStage, lend: Callable[[Connection], None]) -> Attempt:
+    async def hold(self, on_stage: OnStage, lend: Callable[[Connection], bool]) -> Attempt:
         """Hand the mail over. `lend` lets the next one begin behind the end of its body."""
         refusal = self._unfit()
         if refusal or self._leave.lapsed:
@@ -155,25 +155,29 @@ class Conversation:
         return self._settle(self._answered(reply), in_envelope=False)
 
     async def _body_reply(self) -> Reply:
-        flight = await self._written()
+        end = await self._all_but_the_end()
         self._connection.bodies += 1
         try:
-            self._lend(self._connection)
+            # Whoever begins behind it has its turn before the loop's next: both leave in one write.
+            still = self._may_start if self._lend(self._connection) else None
+            flight = self._link.ask(end, self._timeouts.body, still=still)
+            self._ended = True
             (reply,) = await self._link.land(flight)
         finally:
             self._connection.bodies -= 1
         self._connection.took = flight.took[0]
         return reply
 
-    async def _written(self) -> Flight:
-        """The whole body, on its way."""
+    async def _all_but_the_end(self) -> bytes:
+        """Writes the body, and answers with the last block of it, that has the end in it."""
         for block, last in stuffed(self._mail.content):
             if last:
-                flight = self._link.ask(block, self._timeouts.body)
-                self._ended = True
-                return flight
+                return block
             await self._link.write(block, self._timeouts.block)
         raise AssertionError("a body has an end")
+
+    def _may_start(self) -> bool:
+        return self._leave.holds or len(self._mail.content) > BLOCK  # of a long one the most is written
 
     def _too_late(self) -> Attempt:
         """Its 354 came after the leave had run out. With DATA sent last, new leave would fare no better."""

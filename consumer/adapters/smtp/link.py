@@ -83,6 +83,8 @@ class Link(asyncio.Protocol):
         self._watch_at = inf
         self._writer: asyncio.Future[None] | None = None
         self._paused = False
+        self._held = b""
+        self._still: Callable[[], bool] = bool
         self._lost: LinkError | None = None
         self._leaving = False
 
@@ -91,8 +93,11 @@ class Link(asyncio.Protocol):
         """Whether it stands and has nothing in it that nobody asked for."""
         return not (self._lost or self._leaving or self._flights or self._buffer or self._texts)
 
-    def ask(self, octets: bytes, *within: float) -> Flight:
-        """Write what will be answered, by a reply within so many seconds each."""
+    def ask(self, octets: bytes, *within: float, still: Callable[[], bool] | None = None) -> Flight:
+        """Write what will be answered, by a reply within so many seconds each.
+
+        With `still`, in one write with what is asked within this turn of the loop; not at all, if it then says no.
+        """
         self._check()
         if not self._flights and (self._buffer or self._texts):
             self.fail(Reason.UNSOLICITED_REPLY)
@@ -101,8 +106,19 @@ class Link(asyncio.Protocol):
         self._flights.append(flight)
         if len(self._flights) == 1:
             self._await_reply(self._loop.time(), flight)
-        self._transport.write(octets)
+        if still is None:
+            self._let_go(octets)
+        else:
+            self._held, self._still = octets, still
+            self._loop.call_soon(self._let_go)
         return flight
+
+    def _let_go(self, more: bytes = b"") -> None:
+        held, self._held = self._held, b""
+        if held and not self._still():
+            self.fail(Reason.TOO_SLOW)
+        elif self._lost is None and (held or more):
+            self._transport.write(held + more if held else more)
 
     async def land(self, flight: Flight) -> list[Reply]:
         """The replies of a flight; LinkError if they will not all come, or not in time: those that came stay in it."""

@@ -159,16 +159,18 @@ class Pool:
             self.idle[connection] = timer
         self.dispatch()
 
-    def lend(self, connection: Connection) -> None:
+    def lend(self, connection: Connection) -> bool:
         """Behind the end of a body, who is next may say its envelope at once (RFC 2920, 3.1): one round trip a mail."""
         prompt = connection.took is not None and connection.took < PROMPT
         worn = self._worn(connection, connection.users)
         if worn or not (prompt and connection.offers.pipelining and self.hurried) or self._room.owed():
-            return
+            return False
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
-        if self._waiting and self._leaves[self._waiting[0]].holds:
-            self._give(connection)
+        if not self._waiting or not self._leaves[self._waiting[0]].holds:
+            return False
+        self._give(connection)
+        return True
 
     def granted(self, seconds: float) -> None:
         """Leave to send took so long."""
