@@ -180,6 +180,15 @@ SCENES = (
     ),
     fires("EmailConsumerAttachmentsNeedRoom", "one waits", "20m", parked("1x30", "attachment-room")),
     quiet("EmailConsumerAttachmentsNeedRoom", "a full window is no room", "20m", parked("1x30", "window")),
+    fires(
+        "EmailConsumerRelaysLeftAlone", "one is", "40m", series("consumer_circuits_open", "1x60", cause="credentials")
+    ),
+    quiet(
+        "EmailConsumerRelaysLeftAlone",
+        "ten minutes",
+        "40m",
+        series("consumer_circuits_open", "0x20 1x10 0x30", cause="failing"),
+    ),
     fires("EmailConsumerProducersBroken", "a third", "40m", *outcomes(accepted="0+2x60", invalid_event="0+1x60")),
     quiet("EmailConsumerProducersBroken", "rejected is none", "40m", *outcomes(accepted="0+2x60", rejected="0+1x60")),
     fires("EmailConsumerTenantsFileBroken", "it is", "7m", series("consumer_tenants_file_ok", "1 0x20")),
