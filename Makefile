@@ -81,7 +81,7 @@ bench-quick: .venv/.installed ## the same with few mails, to see that it runs
 ## Checking
 
 .PHONY: check
-check: format-check lint pyright layers schemas-check lock-check ## everything that CI does, but the tests
+check: format-check lint pyright layers schemas-check contracts-check lock-check ## everything that CI does, but the tests
 
 .PHONY: format-check
 format-check: .venv/.installed ## the formatter would change nothing
@@ -103,6 +103,11 @@ layers: .venv/.installed ## who may import whom
 schemas-check: .venv/.installed ## schemas/ holds valid JSON Schemas with a title and an identity
 	$(BIN)/python -m devtools.schemas
 
+.PHONY: contracts-check
+contracts-check: .venv/.installed ## what is made from the schemas is up to date, and no schema breaks who relies on it
+	$(BIN)/python -m devtools.contracts --check
+	$(BIN)/python -m devtools.compat
+
 .PHONY: lock-check
 lock-check: .venv/.installed ## the lock files are what pyproject.toml asks for
 	$(BIN)/python -m devtools.locks
@@ -113,6 +118,14 @@ lock-check: .venv/.installed ## the lock files are what pyproject.toml asks for
 fmt: .venv/.installed ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
+
+.PHONY: contracts
+contracts: .venv/.installed ## write anew what is made from the schemas: asyncapi.yaml, docs/events.md
+	$(BIN)/python -m devtools.contracts
+
+.PHONY: schemas-accept
+schemas-accept: .venv/.installed ## take the schemas as they are for published: what breaks them from now on is a new version
+	$(BIN)/python -m devtools.compat --accept
 
 .PHONY: lock
 lock: .venv/.installed ## write the lock files anew after a change of dependencies (UPGRADE=1: newest versions)

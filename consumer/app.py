@@ -31,6 +31,7 @@ from consumer.adapters.kafka.source import KafkaSource, Membership
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.metrics.hour import Hour
 from consumer.adapters.metrics.observer import Telemetry
+from consumer.adapters.simulator import Simulator
 from consumer.adapters.smtp.transport import SmtpTransport
 from consumer.adapters.tenants_file import TenantsFile
 from consumer.adapters.vault_http import VaultHttp
@@ -262,12 +263,13 @@ class App:
         delivery = Delivery(
             Decoder(schemas.requests()).decode,
             self._tenants,
-            self._transport,
+            Simulator(self._transport, self._clock),
             self._clock,
             random.SystemRandom().random,
             LADDER,
             self._resolver,
             Validating(self._tenants, self._prober, self._clock),
+            self._settings.smtp.simulator,
         )
         pace = Pace(
             in_flight=work.in_flight,

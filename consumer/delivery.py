@@ -23,6 +23,7 @@ from consumer.core.record import Record
 from consumer.core.request import Command, Request, Validation
 from consumer.core.resolve import Values, discreet
 from consumer.core.send_test_email import as_tested
+from consumer.core.simulator import route
 from consumer.core.suppression import bounced
 from consumer.core.tenant import Tenant, Unavailable, UnknownTenant
 from consumer.ports import Clock, Tenants, Transport
@@ -62,6 +63,7 @@ class Delivery:
     ladder: tuple[float, ...]
     resolver: Resolver
     validating: Validating
+    simulate: bool = False
 
     async def handle(self, work: Work, desk: Desk) -> Ending:  # noqa: C901, PLR0911  each step may end it
         """The way, once: an ending for whatever can happen on it."""
@@ -98,7 +100,8 @@ class Delivery:
                 return left_out(request, tenant, work.progress)
 
             answered = frozenset(index for index, _ in work.progress.answers)
-            posted = post(request, tenant, contents.values, contents.files, answered=answered, now=self.clock.now())
+            made = post(request, tenant, contents.values, contents.files, answered=answered, now=self.clock.now())
+            posted = route(made, request, tenant, simulate=self.simulate)
             if not isinstance(posted, Posted):
                 return unsent(request, tenant, work.progress, posted)
             if tenant.dkim:

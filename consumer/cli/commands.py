@@ -1,8 +1,6 @@
 """The commands. Data goes to stdout, everything said to people to stderr; secrets come from the environment only."""
 
-import asyncio
-import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -10,21 +8,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from consumer.adapters import metrics
-from consumer.cli import checking, emitting, health, making, parked, suppressions, watching
+from consumer.cli import checking, emitting, health, making, parked, suppressions, tools, watching
 from consumer.cli.exits import EPILOG, Exit
-from consumer.cli.start import refuse
 from consumer.cli.start import run as start
-from consumer.client import TooLargeError, WrongTopicError
-from consumer.core.durations import DURATION_RULE, parse_duration
+from consumer.cli.terminal import Output, OutputOption
+from consumer.cli.terminal import end as _end
+from consumer.cli.terminal import say as _say
+from consumer.cli.terminal import seconds as _seconds
+from consumer.cli.terminal import settings as _settings
 from consumer.core.parked_command import Verb
 from consumer.core.parking import Reason
-from consumer.ports import UncertainError
-from consumer.settings import Settings, Wrong, load, reference
-
-
-class Output(StrEnum):
-    TABLE = "table"
-    JSON = "json"
+from consumer.settings import Settings, reference
 
 
 class Page(StrEnum):
@@ -32,11 +26,8 @@ class Page(StrEnum):
     METRICS = "metrics"
 
 
-OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How data is printed.")]
-
 commands = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     epilog=EPILOG,
     help="Sends email as Kafka asks for it. Settings are CONSUMER_ variables: see `consumer reference settings`.",
@@ -49,6 +40,7 @@ listing = typer.Typer(
     no_args_is_help=True, help="Look at who must not be written to, block and unblock recipients.", epilog=EPILOG
 )
 commands.add_typer(listing, name="suppressions")
+tools.add_to(commands)
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -137,11 +129,7 @@ def outcomes(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Print outcomes, oldest first within a partition."""
-    seconds = parse_duration(since)
-    if seconds is None:
-        _say(f"--since {DURATION_RULE}")
-        raise typer.Exit(Exit.USAGE)
-    wanted = watching.Wanted(tenant, frozenset(type_ or ()), seconds, follow)
+    wanted = watching.Wanted(tenant, frozenset(type_ or ()), _seconds("--since", since), follow)
     _end(watching.watch(_settings(), wanted, as_json=output is Output.JSON))
 
 
@@ -219,11 +207,7 @@ def add(
     """Block a recipient: requests to nobody else end as `blocked`, others go without this one."""
     fact: dict[str, object] = {"kind": "block"}
     if for_ is not None:
-        seconds = parse_duration(for_)
-        if seconds is None:
-            _say(f"--for {DURATION_RULE}")
-            raise typer.Exit(Exit.USAGE)
-        fact["until"] = suppressions.until(seconds)
+        fact["until"] = suppressions.until(_seconds("--for", for_))
     _tell(fact, tenant, recipient, wait, output)
 
 
@@ -257,29 +241,3 @@ def _whom(settings: Settings, tenant: str, recipient: str) -> suppressions.Whom:
 def pages(page: Page) -> None:
     """Print the page of all settings, or of all metrics, as Markdown."""
     typer.echo(reference() if page is Page.SETTINGS else metrics.reference(), nl=False)
-
-
-def _settings() -> Settings:
-    settings = load(only_kafka=True)
-    if isinstance(settings, Wrong):
-        raise typer.Exit(refuse(settings.errors))
-    return settings
-
-
-def _end(work: Coroutine[None, None, Exit]) -> NoReturn:
-    try:
-        code = asyncio.run(work)
-    except UncertainError as away:
-        _say(str(away))
-        code = Exit.UNAVAILABLE
-    except TooLargeError as wrong:
-        _say(str(wrong))
-        code = Exit.USAGE
-    except WrongTopicError as wrong:
-        _say(str(wrong))
-        code = Exit.SETTINGS
-    raise typer.Exit(code)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

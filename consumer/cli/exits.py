@@ -6,7 +6,8 @@ from enum import IntEnum
 class Exit(IntEnum):
     OK = 0  # done; for `send --wait`: accepted
     # `send --wait`: an outcome other than accepted; `parked cancel`, `parked promote`: other than obeyed;
-    # `suppressions add`, `suppressions remove`: heard and not taken; `healthcheck`: not well, or no answer
+    # `suppressions add`, `suppressions remove`: heard and not taken; `healthcheck`: not well, or no answer;
+    # `validate`, `render`: an event that is not valid; `replay`: requests are gone
     OTHER = 1
     USAGE = 2  # the command line makes no sense
     UNAVAILABLE = 69  # Kafka cannot be reached
@@ -15,7 +16,8 @@ class Exit(IntEnum):
 
 
 EPILOG = (
-    "Exit codes: 0 done; 1 an outcome other than was asked for (send --wait, parked cancel, parked promote), or not well"
-    " (healthcheck); 2 usage;"
+    "Exit codes: 0 done; 1 an outcome other than was asked for (send --wait, parked cancel, parked promote), an invalid"
+    " event (validate, render), one that is gone (replay), or not well (healthcheck); 2 usage, or a file that cannot be"
+    " read;"
     " 69 Kafka cannot be reached; 75 no outcome in time (the same); 78 settings, tenants file or topics are wrong."
 )

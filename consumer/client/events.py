@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from consumer.core.attribute import SEND_EMAIL
@@ -11,6 +11,7 @@ from consumer.core.record import Headers
 
 STRUCTURED: Headers = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 ACCEPTED = "accepted"
+_LONGEST_ID = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,20 @@ def raw(content: bytes, *, tenant: str | None, event_id: str | None) -> Emission
     named = (("tenant", tenant), ("request_id", event_id))
     headers = tuple((name, value.encode()) for name, value in named if value)
     return Emission(tenant.encode() if tenant else None, content, headers, event_id)
+
+
+def repeated(emission: Emission, event_id: str) -> Emission:
+    """The same request under another id, however it is wrapped."""
+    event_id = event_id[:_LONGEST_ID]
+    named = {name.lower(): name for name, _ in emission.headers}
+    if named.get("content-type") and dict(emission.headers)[named["content-type"]].startswith(
+        b"application/cloudevents"
+    ):
+        event = _object(emission.value) | {"id": event_id}
+        return replace(emission, value=json.dumps(event, ensure_ascii=False).encode(), id=event_id)
+    header = "ce_id" if any(name.startswith("ce_") for name in named) else "request_id"
+    headers = tuple((name, value) for name, value in emission.headers if name.lower() != header)
+    return replace(emission, headers=(*headers, (header, event_id.encode())), id=event_id)
 
 
 def outcome(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> OutcomeEvent:

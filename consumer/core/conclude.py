@@ -119,12 +119,15 @@ def cancel(request: Request, tenant: Tenant | None, progress: Progress) -> Outco
     return Cancelled(progress.last_reason, progress.attempts, refused)
 
 
-def unsent(request: Request, tenant: Tenant, progress: Progress, outcome: Invalid | Unresolvable) -> Concluded:
+def unsent(
+    request: Request, tenant: Tenant, progress: Progress, outcome: Invalid | Unresolvable | Suppressed
+) -> Concluded:
     """How a request ends that nothing more can be sent for: by that outcome, unless an earlier attempt sent something."""
     accepted, in_doubt = _went_out(progress)
     told: Outcome = outcome
     if accepted:
-        rest = Reply(554, f"not accepted before it could not be sent any more: {outcome.type}")
+        why = "blocked" if isinstance(outcome, Suppressed) else outcome.type
+        rest = Reply(554, f"not accepted before it could not be sent any more: {why}")
         told = finish(request, tenant, progress, NOBODY_KNOWS if in_doubt else rest)
     elif in_doubt:
         told = _unknown(request, tenant, progress)
@@ -147,7 +150,7 @@ def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
     answers: list[tuple[int, Answer]] = []
     taken = 0
     reason = "" if data is None else said("data", data)
-    for index, reply in zip(posted.indices, attempt.recipients, strict=True):
+    for index, reply in zip(posted.indices, posted.replies(attempt.recipients), strict=True):
         final = data if reply.positive and data is not None else reply
         if final.transient:
             reason = said("rcpt" if final is reply else "data", final)
@@ -177,7 +180,7 @@ def _not_sent(
     progress = replace(progress, attempts=progress.attempts + 1)
     answer = _verdict(attempt)
     if answer is not None:
-        return _refused(request, tenant, posted, progress, answer)
+        return _refused(request, tenant, posted, progress, posted.replies((answer,))[0])
     if request.test is not None:
         return _told(request, posted, progress, attempt)
     if attempt.reason == NOT_ALLOWED:

@@ -1,7 +1,7 @@
 """From a request and its tenant to a letter, an envelope and a relay."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consumer.core.address import is_token, parse_address, parse_recipient
 from consumer.core.attachment import Fetched
@@ -10,6 +10,7 @@ from consumer.core.list_headers import faults
 from consumer.core.mail import Address, Mail
 from consumer.core.outcome import Invalid
 from consumer.core.presets import preset_of
+from consumer.core.reply import Reply
 from consumer.core.request import Request
 from consumer.core.resolve import Values, resolved
 from consumer.core.send_email import SendEmail
@@ -24,11 +25,23 @@ _PRIORITIES = {  # X-Priority is what readers look at, Importance is the standar
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A mail for those recipients (indices into the request's) that have no final answer yet, and its relay."""
+    """A mail for those recipients (indices into the request's) that have no final answer yet, and its relay.
+
+    Redirected, it has one recipient in place of them all.
+    """
 
     mail: Mail
     relay: Relay
     indices: tuple[int, ...]
+    redirected: bool = False
+
+    def replies(self, given: tuple[Reply, ...]) -> tuple[Reply, ...]:
+        """A relay's replies to the mail's recipients, as replies to the request's."""
+        if not self.redirected:
+            return given
+        # Nothing that is said of that one address may be learnt of the others (RFC 3463, 3.8).
+        told = (reply if reply.positive or reply.transient else replace(reply, enhanced="5.7.1") for reply in given)
+        return tuple(told) * len(self.indices)
 
 
 def post(

@@ -67,6 +67,7 @@ def _promote(command: Command, entry: Entry, state: Partition, now: float) -> Ob
             | Reason.ROOM
             | Reason.NOT_ALLOWED
             | Reason.BOUNCE_RATE
+            | Reason.HOLD
         ):
             state.promote(entry, now)
             return done(command)

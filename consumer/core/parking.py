@@ -30,6 +30,7 @@ class Reason(StrEnum):
     SHARE = "tenant-share"  # the tenant has its share of the room in flight
     NOT_ALLOWED = "not-allowed"  # we do not connect to the tenant's relay: an operator may allow it
     BOUNCE_RATE = "bounce-rate"  # too much of the tenant's mail bounces, and it wants to be held then
+    HOLD = "hold"  # the tenant's mode
     RESEND = "resend"  # in doubt after a takeover, asked to be sent again
 
 

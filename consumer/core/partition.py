@@ -22,7 +22,7 @@ from consumer.core.record import Record
 from consumer.core.request import Request, Validation
 from consumer.core.suppression import Policy
 from consumer.core.suppression_list import NOTHING_LEARNT, SuppressionList
-from consumer.core.tenant import HOUR, Limit, Tenant
+from consumer.core.tenant import HOUR, Limit, Mode, Tenant
 from consumer.core.tick import Tick
 from consumer.core.trials import DEFAULT_LIMITS, Trials, trial_of
 from consumer.core.window import Windows
@@ -32,6 +32,9 @@ ROOM = 500
 """Offsets that may be under way at once: so many fit into the metadata, whatever they are."""
 
 DAY = 86_400.0
+
+LOOK_AT_HELD = 60.0
+"""Seconds after which a request on hold looks at its tenant's mode again."""
 
 WORTHWHILE = 20
 """Requests of a queue that are read again in one go, while others of the same tenant are in flight."""
@@ -182,6 +185,8 @@ class Partition:
         """Why it waits before anything is looked at that others also want."""
         if request.email.send_at is not None and request.email.send_at > now and not work.progress.promoted:
             return Later(Reason.SEND_AT, request.email.send_at, work.progress)
+        if tenant.mode is Mode.HOLD and not work.progress.promoted:
+            return Later(Reason.HOLD, now + LOOK_AT_HELD, work.progress)
         if tenant.on_bounce_rate == "hold" and self._bounces(tenant.name, now) is Level.CRITICAL:
             return Later(Reason.BOUNCE_RATE, next_hour(now), work.progress)
         return None

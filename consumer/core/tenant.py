@@ -18,6 +18,15 @@ class Scheme(StrEnum):
 DEFAULT_PORTS = {Scheme.SMTP: 587, Scheme.SMTPS: 465, Scheme.PLAIN: 25}  # RFC 6409, RFC 8314, RFC 5321
 
 
+class Mode(StrEnum):
+    """What becomes of a tenant's mail."""
+
+    LIVE = "live"
+    HOLD = "hold"  # it waits until the mode is another, or somebody promotes it
+    DRY_RUN = "dry-run"  # the whole way, but no relay is asked
+    REDIRECT_TO = "redirect-to"  # all of it goes to one address
+
+
 @dataclass(frozen=True, slots=True)
 class MicrosoftAccount:
     """An application of Microsoft Entra that logs in to mailboxes by tokens; its repr tells no secret.
@@ -79,6 +88,9 @@ class Tenant:
     max_age: float | None = None
     dkim: tuple[DkimKey, ...] = ()
     on_bounce_rate: Literal["report", "hold"] = "report"
+    mode: Mode = Mode.LIVE
+    redirect_to: str | None = None
+    simulator: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from consumer.core import wire
 from consumer.core.address import is_token, parse_address
 from consumer.core.dkim_fields import read_dkim
 from consumer.core.durations import DURATION_RULE, bounded, parse_duration
-from consumer.core.tenant import Limit, MicrosoftAccount, Scheme
+from consumer.core.tenant import Limit, MicrosoftAccount, Mode, Scheme
 
 MOST_LIMITS = 20
 
@@ -90,6 +90,16 @@ def _one_of(*words: str) -> Read:
         return value if isinstance(value, str) and value in words else Rule(f"must be {' or '.join(words)}")
 
     return read
+
+
+def _mode(value: object) -> object:
+    if isinstance(value, str) and value in set(Mode):
+        return Mode(value)
+    return Rule(f"must be {', '.join(Mode)}")
+
+
+def _flag(value: object) -> object:
+    return value if isinstance(value, bool) else Rule("must be true or false")
 
 
 def _limits(value: object) -> object:
@@ -175,4 +185,7 @@ FIELDS: Mapping[str, Read] = {
     "on_bounce_rate": _one_of("report", "hold"),
     "max_connections": _count,
     "max_age": _duration,
+    "mode": _mode,
+    "redirect_to": _address,
+    "simulator": _flag,
 }

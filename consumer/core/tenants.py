@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, cast
 from consumer.core.address import parse_address
 from consumer.core.dkim_fields import keys
 from consumer.core.presets import preset_of
-from consumer.core.tenant import DEFAULT_PORTS, Relay, Scheme, Tenant
+from consumer.core.tenant import DEFAULT_PORTS, Mode, Relay, Scheme, Tenant
 from consumer.core.tenant_fields import FIELDS, Rule
 
 Plain: TypeAlias = bool | frozenset[str]
@@ -153,7 +153,7 @@ class _Reader:
             microsoft=known.get("microsoft_auth"),
         )
 
-    def _broken(self, known: Values) -> Iterator[str]:
+    def _broken(self, known: Values) -> Iterator[str]:  # noqa: C901  a rule each
         host = known.get("smtp_host")
         if host is None:
             yield "smtp_host has to be given here or in default"
@@ -166,6 +166,8 @@ class _Reader:
             yield "smtp_user and smtp_pass go together: one of them is missing"
         if known.get("smtp_scheme") is Scheme.PLAIN and not _allowed(host, self._plain):
             yield "smtp_scheme must be smtp or smtps: plain is not allowed for this host (CONSUMER_SMTP__ALLOW_PLAINTEXT)"
+        if known.get("mode") is Mode.REDIRECT_TO and "redirect_to" not in known:
+            yield "redirect_to has to be given where mode is redirect-to"
         if "from_address" not in known and "domain" not in known:
             yield "from_address or domain has to be given: mail needs a sender"
 

@@ -130,6 +130,17 @@ class Http(_Group):
     """Its port; 0 takes a free one."""
 
 
+class Ingress(_Group):
+    host: Host = "127.0.0.1"
+    """The address that `consumer ingress` takes calls on; 0.0.0.0 in a container."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8081
+    """Its port; 0 takes a free one."""
+    wait: Duration = _seconds(10)
+    """How long a call waits for its outcome; after that it is answered with 202."""
+    in_flight: Count = 500
+    """The most calls under way in one process; beyond, the answer is 503."""
+
+
 class Smtp(_Group):
     allow_plaintext: Hosts = False
     """Relays that mail may be handed to without TLS: a JSON list or comma list of hosts, or true for any."""
@@ -145,6 +156,8 @@ class Smtp(_Group):
     """After this long without a mail a connection is closed."""
     age: Duration = _seconds(300)
     """After this long a connection is closed, once it has nothing to do."""
+    simulator: bool = False
+    """Lets requests of all tenants have recipients such as accepted@simulator.invalid, which end as they say unsent."""
     hello: Host | None = None
     """The name that this process calls itself towards relays (EHLO); otherwise its address."""
     connect_timeout: Duration = _seconds(10)
@@ -251,6 +264,7 @@ class Settings(BaseSettings):
     pii: Pii = Pii()
     attachments: Attachments = Attachments()
     http: Http = Http()
+    ingress: Ingress = Ingress()
     smtp: Smtp = Smtp()
     oauth: Oauth = Oauth()
     network: NetworkGuard = NetworkGuard()

@@ -16,7 +16,7 @@ from consumer.settings import reference
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = sorted(ROOT.glob("*.md"))
+PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -15,6 +15,7 @@ from consumer.adapters.memory_contents import KnownFiles, KnownValues
 from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemoryMailbag, MemorySource
 from consumer.adapters.memory_transport import MemoryProber
 from consumer.adapters.schemas import load, requests
+from consumer.adapters.simulator import Simulator
 from consumer.contents import Larder, Resolver
 from consumer.core.attachment import Caps
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed
@@ -182,10 +183,11 @@ class Setup:
         return Resolver(self.vault, self.files, self.caps, Larder(self.memory))
 
     def world(self) -> World:
+        way_out = Simulator(self.outbox, self.clock)
         delivery = Delivery(
             DECODER.decode,
             self.directory,
-            self.outbox,
+            way_out,
             self.clock,
             lambda: self.jitter,
             LADDER,

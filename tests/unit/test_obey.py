@@ -48,7 +48,10 @@ def test_whatever_it_waits_for_a_cancelled_request_is_taken_out(reason: Reason) 
 
 @pytest.mark.parametrize(
     "reason",
-    [Reason.RETRY, Reason.SEND_AT, Reason.CONFIG, Reason.VAULT, Reason.ATTACHMENT, Reason.ROOM, Reason.NOT_ALLOWED],
+    [
+        *(Reason.RETRY, Reason.SEND_AT, Reason.CONFIG, Reason.VAULT, Reason.ATTACHMENT),
+        *(Reason.ROOM, Reason.NOT_ALLOWED, Reason.HOLD),
+    ],
     ids=lambda reason: reason.value,
 )
 def test_a_promoted_request_is_due_now_and_that_is_written_down(reason: Reason) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.tenant import Limit, Relay, Scheme, Tenant
+from consumer.core.tenant import Limit, Mode, Relay, Scheme, Tenant
 from consumer.core.tenants import Faults, Plain, parse_tenants
 
 ACME = {"smtp_host": "smtp.acme.example", "domain": "acme.example"}
@@ -52,6 +52,9 @@ def test_everything_that_may_be_said_is_read() -> None:
             "over_limit": "reject",
             "on_unknown": "resend",
             "max_age": "2h",
+            "mode": "redirect-to",
+            "redirect_to": "qa@acme.example",
+            "simulator": True,
         }
     )
     assert said == Tenant(
@@ -65,12 +68,21 @@ def test_everything_that_may_be_said_is_read() -> None:
         over_limit="reject",
         on_unknown="resend",
         max_age=7200.0,
+        mode=Mode.REDIRECT_TO,
+        redirect_to="qa@acme.example",
+        simulator=True,
     )
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("smtp", 587), ("", 587), ("smtps", 465), ("plain", 25)])
 def test_the_port_that_is_not_given_is_that_of_the_scheme(scheme: str, port: int) -> None:
     assert one(ACME | {"smtp_scheme": scheme}, plain=True).relay.port == port
+
+
+def test_redirecting_needs_an_address() -> None:
+    assert fault({"mode": "redirect-to"}) == "tenants.acme.redirect_to has to be given where mode is redirect-to"
+    assert fault({"mode": "off"}) == "tenants.acme.mode must be live, hold, dry-run, redirect-to"
+    assert fault({"simulator": "yes"}) == "tenants.acme.simulator must be true or false"
 
 
 def test_what_a_tenant_does_not_say_the_default_says() -> None:

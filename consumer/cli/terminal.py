@@ -1,0 +1,62 @@
+"""What all commands share: how they print, where their settings come from, how they end."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from enum import StrEnum
+from typing import Annotated, NoReturn
+
+import typer
+
+from consumer.cli.exits import Exit
+from consumer.cli.start import refuse
+from consumer.client import TooLargeError, WrongTopicError
+from consumer.core.durations import DURATION_RULE, parse_duration
+from consumer.ports import UncertainError
+from consumer.settings import Settings, Wrong, load
+
+
+class Output(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How data is printed.")]
+
+
+def settings() -> Settings:
+    """Those of a command that speaks to Kafka only; what is wrong with them ends it."""
+    found = load(only_kafka=True)
+    if isinstance(found, Wrong):
+        raise typer.Exit(refuse(found.errors))
+    return found
+
+
+def seconds(option: str, text: str) -> float:
+    """A length of time from the command line; one that is none ends it."""
+    found = parse_duration(text)
+    if found is None:
+        say(f"{option} {DURATION_RULE}")
+        raise typer.Exit(Exit.USAGE)
+    return found
+
+
+def end(work: Coroutine[None, None, Exit]) -> NoReturn:
+    """Does the work, and ends with its exit code."""
+    try:
+        code = asyncio.run(work)
+    except UncertainError as away:
+        say(str(away))
+        code = Exit.UNAVAILABLE
+    except TooLargeError as wrong:
+        say(str(wrong))
+        code = Exit.USAGE
+    except WrongTopicError as wrong:
+        say(str(wrong))
+        code = Exit.SETTINGS
+    raise typer.Exit(code)
+
+
+def say(text: str) -> None:
+    """To people."""
+    print(text, file=sys.stderr)

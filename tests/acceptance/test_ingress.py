@@ -1,0 +1,76 @@
+"""The HTTP API as a process, in front of a consumer at work."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from devtools.child import Child
+from tests.acceptance.service import WITHIN
+from tests.acceptance.stage import Stage
+
+MAIL = {"subject": "Hello", "recipient": "ann@example.com", "message": "World"}
+
+
+@asynccontextmanager
+async def ingress(stage: Stage, **more: str) -> AsyncIterator[str]:
+    """Its URL."""
+    log = stage.folder / "ingress.log"
+    environment = {**stage.settings, "CONSUMER_INGRESS__PORT": "0", **more}
+    child = Child.start([sys.executable, "-m", "consumer", "ingress"], log=log, environment=environment)
+    try:
+        async with asyncio.timeout(WITHIN):
+            while "listening on " not in log.read_text():  # noqa: ASYNC110  asked from outside
+                await asyncio.sleep(0.05)
+        yield log.read_text().partition("listening on ")[2].split()[0]
+    finally:
+        child.kill()
+
+
+async def test_a_call_is_sent_and_answered_with_its_outcome(stage: Stage) -> None:
+    await stage.run()
+    async with ingress(stage) as url, aiohttp.ClientSession() as session:
+        headers = {"Tenant": "acme", "Request-ID": "http-1"}
+        async with session.post(f"{url}/send-email", json=MAIL, headers=headers) as answer:
+            assert (answer.status, list(await answer.json())) == (200, ["message"])
+        async with session.post(f"{url}/send-email", json=MAIL, headers={"Tenant": "nobody"}) as answer:
+            assert (answer.status, (await answer.json())["type"]) == (404, "unknown-tenant")
+    await stage.outcomes.reach(2)
+    assert stage.outcomes.all[0].headers["ce_causationid"] == "http-1"
+    assert len(stage.relay.taken) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_schemathesis_finds_nothing(stage: Stage, tmp_path: Path) -> None:
+    stage.tenants = {"acme": {"mode": "dry-run"}}
+    await stage.run()
+    async with ingress(stage, CONSUMER_INGRESS__WAIT="2s") as url:
+        uv = str(Path(sys.executable).with_name("uv"))
+        command = [uv, "tool", "run", "--from", "schemathesis>=4,<5", "schemathesis"]
+        if (await run([*command, "--version"], tmp_path)).returncode:
+            pytest.skip("schemathesis cannot be installed")
+        checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+        flags = [
+            "--max-examples",
+            "60",
+            "--header",
+            "Tenant: acme",
+            "--checks",
+            checks,
+            "--suppress-health-check",
+            "all",
+        ]
+        done = await run([*command, "run", f"{url}/openapi.json", *flags], tmp_path)
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+async def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(
+        subprocess.run, command, cwd=folder, capture_output=True, text=True, timeout=350, check=False
+    )
