@@ -39,7 +39,7 @@ class End(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         if self._transport is None:
             self._early.append(data)
-        else:
+        elif not self._transport.is_closing():
             self._transport.write(data)
 
     def close(self) -> None:
