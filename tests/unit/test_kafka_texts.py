@@ -1,6 +1,6 @@
 """What lies in our topics may have been written by anybody: it is read whole, or told apart."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from consumer.adapters.kafka.entries import read_entry, write_entry
 from consumer.adapters.kafka.past import read_past
 from consumer.core.encode import DIGEST_HEADER, KIND_HEADER, SENT_AT_HEADER
-from consumer.core.parking import Entry, Progress, Reason
+from consumer.core.parking import FRESH, Entry, Progress, Reason
 from consumer.core.past import Past
 from consumer.core.record import Coordinates
 from consumer.core.reply import BLOCKED, Reply
@@ -32,6 +32,7 @@ ENTRY = Entry(
         Reply(250, ""),
         ((1_700_000_000.0, 2),),
         "rcpt 450",
+        ("1f" * 32, "2e" * 32),
         promoted=True,
     ),
 )
@@ -48,6 +49,13 @@ def test_an_entry_is_read_back_as_it_was_written() -> None:
     plain = replace(ENTRY, progress=Progress())
     assert read_entry(*write_entry(plain)) == plain
     assert read_entry(KEY, None) == 7
+
+
+def test_nothing_of_the_progress_is_lost_on_the_way_to_another_process() -> None:
+    found = read_entry(KEY, VALUE)
+    assert isinstance(found, Entry)
+    lost = [one.name for one in fields(Progress) if getattr(found.progress, one.name) == getattr(FRESH, one.name)]
+    assert lost == []
 
 
 def test_an_entry_of_a_record_that_was_dated_oddly_is_read_back() -> None:
@@ -67,6 +75,8 @@ def test_an_entry_with_more_in_it_is_read() -> None:
 @example(changed={"answers": [["a", "b", "c"]]})
 @example(changed={"sent": [["a", 1]]})
 @example(changed={"last": 7})
+@example(changed={"files": ["c4n4ry"]})
+@example(changed={"files": "1f"})
 @example(changed={"due": 1e300})
 def test_an_entry_of_another_form_is_none_and_what_is_read_can_be_written_again(changed: dict[str, Any]) -> None:
     found = read_entry(KEY, orjson.dumps(WRITTEN | changed))

@@ -13,11 +13,12 @@ from consumer.core.reply import BLOCKED, Answer, Blocked, Reply
 VERSION = 1
 
 _Count = Annotated[int, Field(ge=0)]
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Time = Annotated[float, Field(allow_inf_nan=False)]  # a producer may have dated its record as it likes
 
 
 class _Form(TypedDict):
-    """What an entry looks like. More than this may stand there."""
+    """What an entry looks like. More than this may stand there, and is not read: all that is read is named here."""
 
     __pydantic_config__ = ConfigDict(strict=True)  # pyright: ignore[reportGeneralTypeIssues]  how pydantic has it
 
@@ -34,6 +35,7 @@ class _Form(TypedDict):
     response: tuple[int, str | None] | None
     sent: list[tuple[_Time, _Count]]
     last: str
+    files: NotRequired[tuple[_Sha256, ...]]
     promoted: NotRequired[bool]
 
 
@@ -95,7 +97,7 @@ def _entry(offset: int, value: _Form) -> Entry | None:
         response=None if response is None else Reply(response[0], "", response[1]),
         sent_at=tuple(value["sent"]),
         last_reason=value["last"],
-        files=tuple(value.get("files", ())),
+        files=value.get("files", ()),
         promoted=value.get("promoted", False),
     )
     return Entry(
