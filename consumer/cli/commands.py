@@ -16,6 +16,7 @@ from consumer.cli.terminal import end as _end
 from consumer.cli.terminal import say as _say
 from consumer.cli.terminal import seconds as _seconds
 from consumer.cli.terminal import settings as _settings
+from consumer.client.events import Operation
 from consumer.core.parked_command import Verb
 from consumer.core.parking import Reason
 from consumer.settings import Settings, reference
@@ -93,6 +94,10 @@ def describe(*, output: OutputOption = Output.TABLE) -> None:
 @commands.command(epilog=EPILOG)
 def send(  # noqa: PLR0913  each is a flag
     *,
+    operation: Annotated[
+        Operation | None,
+        typer.Option(help="What is asked for; otherwise send-email, or what the file says if it is a CloudEvent."),
+    ] = None,
     tenant: Annotated[str | None, typer.Option(help="Who sends. Needed, unless the file is a CloudEvent.")] = None,
     to: Annotated[list[str] | None, typer.Option(help="A recipient; may be repeated.")] = None,
     subject: Annotated[str | None, typer.Option(help="The subject.")] = None,
@@ -110,7 +115,9 @@ def send(  # noqa: PLR0913  each is a flag
 ) -> None:
     """Emit a request; with --wait, print its outcome. Credentials are never flags: put them into a file."""
     fields = {"to": to, "subject": subject, "text": text, "html": html}
-    asked = emitting.emission(tenant, request_id, {key: value for key, value in fields.items() if value}, file)
+    asked = emitting.emission(
+        tenant, request_id, {key: value for key, value in fields.items() if value}, file, operation
+    )
     if isinstance(asked, str):
         _say(asked)
         raise typer.Exit(Exit.USAGE)
@@ -125,11 +132,12 @@ def outcomes(
     type_: Annotated[
         list[str] | None, typer.Option("--type", help="Only of this ending (accepted, rejected, ...); may be repeated.")
     ] = None,
+    operation: Annotated[Operation | None, typer.Option(help="Only of what was asked for so.")] = None,
     since: Annotated[str, typer.Option(help="How far back, such as 30m, 24h, 7d.")] = "1h",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Print outcomes, oldest first within a partition."""
-    wanted = watching.Wanted(tenant, frozenset(type_ or ()), _seconds("--since", since), follow)
+    wanted = watching.Wanted(tenant, frozenset(type_ or ()), _seconds("--since", since), follow, operation)
     _end(watching.watch(_settings(), wanted, as_json=output is Output.JSON))
 
 

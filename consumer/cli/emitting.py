@@ -4,29 +4,52 @@ import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from consumer.cli import wire
 from consumer.cli.exits import Exit
 from consumer.client import events
-from consumer.client.events import Emission
+from consumer.client.events import Emission, Operation
 from consumer.settings import Settings
 
 
 def emission(
-    tenant: str | None, request_id: str | None, fields: Mapping[str, object], file: Path | None
+    tenant: str | None,
+    request_id: str | None,
+    fields: Mapping[str, object],
+    file: Path | None,
+    operation: Operation | None = None,
 ) -> Emission | str:
     """The record that the flags ask for, or what is wrong with them."""
     if file is None:
-        if not tenant or "to" not in fields:
-            return "--tenant and --to are needed, or --file"
-        return events.request(request_id or str(uuid.uuid4()), tenant, fields)
+        body = _body(operation or Operation.SEND_EMAIL, fields)
+        if isinstance(body, str):
+            return body
+        if not tenant:
+            return "--tenant is needed, or --file"
+        type_ = (operation or Operation.SEND_EMAIL).type
+        return events.request(request_id or str(uuid.uuid4()), tenant, body, type_)
     if fields:
         return "--file is the whole request: it goes without --to, --subject, --text and --html"
     try:
         content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         return f"--file cannot be read: {error.strerror}"
-    return events.raw(content, tenant=tenant, event_id=request_id)
+    return events.raw(content, tenant=tenant, event_id=request_id, operation=operation)
+
+
+def _body(operation: Operation, fields: Mapping[str, object]) -> Mapping[str, object] | str:
+    """What the flags make of each operation: tests and validations are of what the tenant has stored."""
+    match operation:
+        case Operation.SEND_EMAIL:
+            return fields if "to" in fields else "--tenant and --to are needed, or --file"
+        case Operation.SEND_TEST_EMAIL:
+            to = cast("list[str]", fields.get("to", []))
+            return (
+                {"email": to[0]} if len(fields) == len(to) == 1 else "a test email goes to one --to; its text is ours"
+            )
+        case Operation.VALIDATE_CREDENTIALS:
+            return "a validation sends nothing: it goes without --to, --subject, --text and --html" if fields else {}
 
 
 async def send(settings: Settings, asked: Emission, *, wait: float | None, as_json: bool) -> Exit:
@@ -41,4 +64,4 @@ async def send(settings: Settings, asked: Emission, *, wait: float | None, as_js
         print(f"no outcome within {wait:g} s; it may still come", file=sys.stderr)
         return Exit.NO_ANSWER
     print(seen.as_json() if as_json else seen.as_line())
-    return Exit.OK if seen.accepted else Exit.OTHER
+    return Exit.OK if seen.succeeded else Exit.OTHER

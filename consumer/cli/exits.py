@@ -4,8 +4,8 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    OK = 0  # done; for `send --wait`: accepted
-    # `send --wait`: an outcome other than accepted; `parked cancel`, `parked promote`: other than obeyed;
+    OK = 0  # done; for `send --wait`: accepted, or validated
+    # `send --wait`: any other outcome; `parked cancel`, `parked promote`: other than obeyed;
     # `suppressions add`, `suppressions remove`: heard and not taken; `healthcheck`: not well, or no answer;
     # `validate`, `render`: an event that is not valid; `replay`: requests are gone
     OTHER = 1

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from consumer.cli import wire
 from consumer.cli.exits import Exit
-from consumer.client.events import OutcomeEvent
+from consumer.client.events import Operation, OutcomeEvent
+from consumer.core.encode import outcome_type
 from consumer.settings import Settings
 
 
@@ -16,10 +17,13 @@ class Wanted:
     kinds: frozenset[str]
     since: float
     follow: bool
+    operation: Operation | None = None
 
     def has(self, seen: OutcomeEvent) -> bool:
         """An ending goes by its kind (`invalid`) or by its own type (`invalid-json`)."""
         ours = self.tenant is None or seen.tenant == self.tenant
+        if self.operation is not None and seen.type != outcome_type(self.operation.type):
+            return False
         return ours and (not self.kinds or bool(self.kinds & {seen.kind, str(seen.data.get("type", ""))}))
 
 

@@ -3,15 +3,37 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, cast
 
-from consumer.core.attribute import SEND_EMAIL
+from consumer.core.attribute import SEND_EMAIL, SEND_TEST_EMAIL, VALIDATE_CREDENTIALS
 from consumer.core.encode import KIND_HEADER
 from consumer.core.record import Headers
 
 STRUCTURED: Headers = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
 ACCEPTED = "accepted"
+VALIDATED = "validated"
 _LONGEST_ID = 256
+
+
+class Operation(StrEnum):
+    """What can be asked for, by its short name."""
+
+    SEND_EMAIL = "send-email"
+    SEND_TEST_EMAIL = "send-test-email"
+    VALIDATE_CREDENTIALS = "validate-credentials"
+
+    @property
+    def type(self) -> str:
+        """The event's type."""
+        return _TYPES[self]
+
+
+_TYPES = {
+    Operation.SEND_EMAIL: SEND_EMAIL,
+    Operation.SEND_TEST_EMAIL: SEND_TEST_EMAIL,
+    Operation.VALIDATE_CREDENTIALS: VALIDATE_CREDENTIALS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +63,11 @@ class OutcomeEvent:
         """Whether a relay took the mail for at least one recipient."""
         return self.kind == ACCEPTED
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether it ended as was hoped for: the mail is accepted, or the credentials are right."""
+        return self.kind in {ACCEPTED, VALIDATED}
+
     def as_json(self) -> str:
         about = {"outcome": self.kind, "type": self.type, "tenant": self.tenant, "id": self.id, "origin": self.origin}
         return json.dumps({**about, "time": self.time, "data": self.data}, ensure_ascii=False)
@@ -69,7 +96,7 @@ def request(
     return Emission(tenant.encode(), json.dumps(event, ensure_ascii=False).encode(), STRUCTURED, event_id)
 
 
-def raw(content: bytes, *, tenant: str | None, event_id: str | None) -> Emission:
+def raw(content: bytes, *, tenant: str | None, event_id: str | None, operation: Operation | None = None) -> Emission:
     """The bytes of a file as they are: a CloudEvent where they say so, otherwise plain, with headers."""
     event = _object(content)
     if "specversion" in event:
@@ -77,7 +104,7 @@ def raw(content: bytes, *, tenant: str | None, event_id: str | None) -> Emission
         id_ = event.get("id")
         known = id_ if isinstance(id_, str) else None
         return Emission(key.encode() if isinstance(key, str) else None, content, STRUCTURED, known)
-    named = (("tenant", tenant), ("request_id", event_id))
+    named = (("tenant", tenant), ("request_id", event_id), ("operation", operation))
     headers = tuple((name, value.encode()) for name, value in named if value)
     return Emission(tenant.encode() if tenant else None, content, headers, event_id)
 

@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from consumer.client import events
-from consumer.client.events import Emission
+from consumer.client.events import Emission, Operation
 from devtools.demo.relay import NOBODY, SEED_2_HOST, SEED_2_PASSWORD, SEED_2_USER
 
 PATIENCE = 5
 """Seconds of the window that the last request waits for."""
+
+TOKEN = "NS-EU-ANN-1"  # noqa: S105  the form of a PII token, no secret
+VALUES = f"{TOKEN}: ann@example.com\n"
+"""What stands for personal data, and what it stands for."""
 
 SEED_1 = {"subject": "string", "recipient": "string", "message": "string", "attachments": []}
 SEED_2 = {
@@ -76,6 +80,17 @@ def asks(files: str) -> tuple[Ask, ...]:
         _event(
             "A field that does not exist", "misspelt", {**_mail("Oops", ann), "subjekt": ""}, 400, "invalid-request"
         ),
+        _event("To a PII token", "token", _mail("For Ann", TOKEN), 204),
+        _event("Is the stored login right?", "check", {}, 204, operation=Operation.VALIDATE_CREDENTIALS),
+        _event(
+            "Is this password right?",
+            "guess",
+            {"smtp_pass": "no"},
+            422,
+            "auth-failed",
+            operation=Operation.VALIDATE_CREDENTIALS,
+        ),
+        _event("A test email", "test", {"email": ann}, 204, operation=Operation.SEND_TEST_EMAIL),
         _event("Limit 1 an hour: the first", "first", _mail("First", ann), 204, tenant="strict"),
         _event("Limit 1 an hour: the second", "second", _mail("2nd", ann), 429, "rate-limited", tenant="strict"),
         _event(f"Limit 1 in {PATIENCE} s: the first", "now", _mail("Now", ann), 204, tenant="patient"),
@@ -87,10 +102,17 @@ def _mail(subject: str, *to: str) -> dict[str, object]:
     return {"to": list(to), "subject": subject, "text": "Hello from the demo.\nThe second line."}
 
 
-def _event(
-    about: str, id_: str, data: Mapping[str, object], status: int, type_: str = "", *, tenant: str = "demo"
+def _event(  # noqa: PLR0913  what one is made of
+    about: str,
+    id_: str,
+    data: Mapping[str, object],
+    status: int,
+    type_: str = "",
+    *,
+    tenant: str = "demo",
+    operation: Operation = Operation.SEND_EMAIL,
 ) -> Ask:
-    return Ask(about, tenant, id_, events.request(id_, tenant, data), status, type_)
+    return Ask(about, tenant, id_, events.request(id_, tenant, data, operation.type), status, type_)
 
 
 def _plain(about: str, id_: str, data: Mapping[str, object], status: int) -> Ask:

@@ -20,7 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from devtools.child import ALLOWED_HERE, Child
-from devtools.demo.asks import TENANTS
+from devtools.demo.asks import TENANTS, VALUES
 from devtools.demo.relay import PASSWORD, SEED_2_HOST, USER
 
 _WITHIN = 30.0
@@ -78,6 +78,7 @@ class Scene:
             "CONSUMER_KAFKA__GROUP_ID": f"{self.prefix}-consumer",
             **{f"CONSUMER_TOPICS__{topic.upper()}": f"{self.prefix}.{topic}" for topic in topics},
             "CONSUMER_TENANTS__FILE": str(self.folder / "tenants.yaml"),
+            "CONSUMER_PII__FILE": str(self.folder / "values.yaml"),
             "CONSUMER_HTTP__PORT": "0",
             "CONSUMER_SUPPRESSION__KEY": "only-for-the-demo",
             "CONSUMER_NETWORK__HOSTS": json.dumps({f"{SEED_2_HOST}:1234": f"127.0.0.1:{self.relay_port}"}),
@@ -110,6 +111,7 @@ class Scene:
         authority = self.folder / "certificates" / "ca.pem"
         tenants = TENANTS.format(port=self.relay_port, user=USER, password=PASSWORD, authority=authority)
         (self.folder / "tenants.yaml").write_text(tenants)
+        (self.folder / "values.yaml").write_text(VALUES)
         lines = (f"export {name}={shlex.quote(value)}\n" for name, value in self.settings.items())
         (self.folder / "environment").write_text("".join(lines))
 
@@ -182,7 +184,7 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("mails", "certificates", "files"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("mails.jsonl", "consumer.log", "relay.log", "files.log", "tenants.yaml", "environment"):
+    for name in ("mails.jsonl", "consumer.log", "relay.log", "files.log", "tenants.yaml", "values.yaml", "environment"):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -147,8 +147,10 @@ def _details(data: Mapping[str, object]) -> Text:
     """The relay's words and the Message-ID where there are some; otherwise what is wrong."""
     said = str(data.get("response") or data.get("message") or "")
     lines = [Text(said)]
+    if data.get("stages"):
+        lines.append(Text(", ".join(f"{one['stage']} {one['ms']:g} ms" for one in _dicts(data, "stages")), "dim"))
     if data.get("rejected") and data.get("accepted"):
-        lines += [Text(f"refused: {one['recipient']}, {one['response']}") for one in _refusals(data)]
+        lines += [Text(f"refused: {one['recipient']}, {one['response']}") for one in _dicts(data, "rejectedErrors")]
     if data.get("messageId"):
         lines.append(Text(_short(str(data["messageId"])), "dim"))
     return Text("\n").join(lines)
@@ -160,8 +162,8 @@ def _short(message_id: str) -> str:
     return f"{local[:13]}...@{domain}"
 
 
-def _refusals(data: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
-    found = data.get("rejectedErrors")
+def _dicts(data: Mapping[str, object], name: str) -> Sequence[Mapping[str, object]]:
+    found = data.get(name)
     return found if isinstance(found, list) else []
 
 

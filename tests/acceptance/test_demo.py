@@ -66,7 +66,9 @@ async def test_each_request_has_the_outcome_that_it_must_have_and_the_mails_stay
     running = demo(KAFKA_BOOTSTRAP_SERVERS=broker, CONSUMER_KAFKA__GROUP_ID="meant-for-another-consumer")
     await running.until("Each request had the outcome that it must have.")
     await running.ended()
-    assert [path.name for path in sorted((running.folder / "mails").iterdir())] == [f"0000{n}.eml" for n in range(1, 8)]
+    assert [path.name for path in sorted((running.folder / "mails").iterdir())] == [
+        f"0000{n}.eml" for n in range(1, 10)
+    ]
     assert not [topic for topic in await admin.list_topics() if topic.startswith("demo-")]
 
 

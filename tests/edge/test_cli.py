@@ -14,8 +14,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from consumer.__main__ import main
+from consumer.cli.emitting import emission
 from consumer.cli.watching import Wanted
 from consumer.client import events
+from consumer.client.events import Emission, Operation
 
 ROOT = Path(__file__).parents[2]
 TENANTS = "tenants: {acme: {smtp_host: mail.example, domain: acme.example, smtp_user: me, smtp_pass: c4n4ry}}"
@@ -245,3 +247,46 @@ async def _answer(broker: str, prefix: str, kind: str) -> None:
         }
         headers = [(name, value.encode()) for name, value in attributes.items()]
         await producer.send_and_wait(f"{prefix}.outcomes", b'{"status": 204}', headers=headers)
+
+
+def event_of(made: Emission | str) -> tuple[str, object]:
+    """Type and data of a structured event."""
+    assert isinstance(made, Emission), made
+    event = json.loads(made.value)
+    return event["type"], event["data"]
+
+
+def test_a_test_mail_and_a_validation_are_asked_for_by_their_operation() -> None:
+    test = emission("acme", None, {"to": ["ann@example.com"]}, None, Operation.SEND_TEST_EMAIL)
+    assert event_of(test) == ("email.send-test-email.v1", {"email": "ann@example.com"})
+    validation = emission("acme", None, {}, None, Operation.VALIDATE_CREDENTIALS)
+    assert event_of(validation) == ("email.validate-credentials.v1", {})
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [
+        (Operation.SEND_EMAIL, {}),
+        (Operation.SEND_TEST_EMAIL, {}),
+        (Operation.SEND_TEST_EMAIL, {"to": ["a@b", "c@d"]}),
+        (Operation.SEND_TEST_EMAIL, {"to": ["a@b"], "subject": "mine"}),
+        (Operation.VALIDATE_CREDENTIALS, {"to": ["a@b"]}),
+    ],
+)
+def test_flags_that_an_operation_does_not_have_are_refused(operation: Operation, fields: dict[str, object]) -> None:
+    assert isinstance(emission("acme", None, fields, None, operation), str)
+
+
+def test_a_plain_file_says_its_operation_in_a_header(tmp_path: Path) -> None:
+    file = tmp_path / "validation.json"
+    file.write_text('{"smtp_host": "relay.example", "smtp_port": "587"}')
+    made = emission("acme", "v-1", {}, file, Operation.VALIDATE_CREDENTIALS)
+    assert isinstance(made, Emission)
+    assert dict(made.headers)["operation"] == b"validate-credentials"
+
+
+def test_outcomes_can_be_told_apart_by_operation() -> None:
+    seen = events.outcome([("x-kind", b"validated"), ("ce_type", b"email.validate-credentials.outcome.v1")], b"{}")
+    assert seen.succeeded
+    assert Wanted(None, frozenset(), 1, follow=False, operation=Operation.VALIDATE_CREDENTIALS).has(seen)
+    assert not Wanted(None, frozenset(), 1, follow=False, operation=Operation.SEND_EMAIL).has(seen)
