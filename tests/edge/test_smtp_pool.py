@@ -8,7 +8,7 @@ from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Stage, Wit
 from consumer.core.circuit import Cause, Pauses
 from consumer.core.tenant import Relay, Scheme
 from devtools.relay_script import Behave, Hang, Manner, Say
-from tests.edge.post import CLOCK, STAGES, Post, granted, hasty, mail, options, posting
+from tests.edge.post import CLOCK, PIPELINED, STAGES, Post, granted, hasty, mail, options, posting
 
 
 async def send_all(post: Post, count: int) -> list[Attempt]:
@@ -183,3 +183,15 @@ async def test_each_stage_is_measured() -> None:
     async with posting() as post:
         await post.transport.send(mail(), post.name, granted)
         assert post.stages == [Stage.CONNECT, Stage.GREETING, Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY]
+
+
+async def test_a_changed_password_counts_for_the_next_mail_and_retires_the_connections_of_the_former_one() -> None:
+    users = {"ann": "old"}
+    manner = Manner("plain", PIPELINED, users=users)
+    name = lambda port: Relay("127.0.0.1", port, Scheme.PLAIN, "ann", "old")  # noqa: E731
+    async with posting(manner=manner, name=name) as post:
+        assert isinstance(await post.send(1), Answered)
+        users["ann"] = "new"
+        assert isinstance(await post.send(2, by=replace(post.name, password="new")), Answered)
+        await post.relay.until(lambda: [log.open for log in post.relay.sessions] == [False, True])
+        assert post.relay.sessions[0].verbs[-1] == "QUIT"

@@ -153,6 +153,7 @@ class SmtpTransport(ports.Transport):
         if pool is None:
             for old in [key for key, each in self._pools.items() if each.disposable]:
                 del self._pools[old]
+            self._retire_former(relay)
             pool = Pool(
                 relay, self._dialer.dial, self._room, limits=self._limits, clock=self._clock, on_circuit=self._told
             )
@@ -169,6 +170,12 @@ class SmtpTransport(ports.Transport):
         elif circuit.cause is not was:
             _log.info("circuit opened", relay=relay.name, reason=circuit.cause, last_reason=circuit.reason)
             self._on_circuit(circuit.cause)
+
+    def _retire_former(self, relay: Relay) -> None:
+        """Where a password was changed, nobody comes any more for the connections that were made with the former one."""
+        for former, pool in self._pools.items():
+            if relay.user is not None and (former.name, former.user) == (relay.name, relay.user):
+                pool.retire_idle()
 
     def _take_room(self, pool: Pool) -> bool:
         if self._open < self._limits.total:
