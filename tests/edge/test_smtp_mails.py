@@ -1,10 +1,12 @@
 """What of a mail arrives, and what never leaves."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.adapters.smtp.content import BLOCK, stuffed
+from consumer.adapters.smtp.content import BLOCK, SLICE, stuffed, unfit
 from consumer.core.attempt import Answered, NotSent, Stage
 from consumer.core.compose import Letter, compose
 from consumer.core.mail import Address, Mail
@@ -64,6 +66,26 @@ def test_a_dot_at_the_border_of_a_block_is_doubled_like_any_other(border: int) -
     assert wire.find(b"\r\n.\r\n") == len(wire) - 5
     lines = wire.removesuffix(b".\r\n").splitlines(keepends=True)
     assert b"".join(line[1:] if line.startswith(b".") else line for line in lines) == content
+
+
+@pytest.mark.parametrize("border", range(SLICE - 2, SLICE + 2))
+@pytest.mark.parametrize("end", [b"\r\n", b"\r", b"\n", b"\n\r", b"\r\r\n"])
+async def test_a_bare_line_end_at_the_border_of_a_slice_is_found_like_any_other(border: int, end: bytes) -> None:
+    content = b"x" * border + end + b"x" * 2 * SLICE + b"\r\n"
+    assert (await unfit(_just(content)) is None) == (end == b"\r\n")
+    assert (await unfit(_just(content[: border + len(end)])) is None) == (end == b"\r\n")
+
+
+async def test_others_get_their_turn_while_a_large_mail_is_looked_at() -> None:
+    looking, turns = asyncio.create_task(unfit(_just(b"x\r\n" * SLICE))), 0
+    while not looking.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 3
+
+
+def _just(content: bytes) -> Mail:
+    return Mail(Address("a@b.example"), (Address("ann@example.com"),), content, "<1@b.example>")
 
 
 SMUGGLED = "MAIL FROM:<eve@evil.example>\r\nRCPT TO:<ann@example.com>\r\nDATA\r\nSubject: smuggled\r\n\r\nx"

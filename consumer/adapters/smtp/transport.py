@@ -76,7 +76,7 @@ class SmtpTransport(ports.Transport):
 
     @override
     async def send(self, mail: Mail, relay: Relay, permit: Permit) -> Attempt:
-        refusal = unfit(mail)
+        refusal = await unfit(mail)
         if refusal:
             return refusal
         pool = self._pool(relay)
