@@ -7,16 +7,17 @@ gets a type error on the next line. What is written down, counted and logged han
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
-from consumer.contents import Resolver
+from consumer.contents import Contents, Resolver
 from consumer.core.conclude import Chance, cancel, conclude, in_doubt, left_out, unsent
 from consumer.core.decode import Asked, Refused
 from consumer.core.dkim import sign
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Ordered, Skipped
 from consumer.core.ladder import next_attempt
 from consumer.core.letter import Posted, post
-from consumer.core.outcome import Invalid, Unresolvable
+from consumer.core.outcome import Invalid, Suppressed, Unresolvable
 from consumer.core.parking import Progress, Reason
 from consumer.core.partition import Admitted, Work
 from consumer.core.record import Record
@@ -99,19 +100,31 @@ class Delivery:
             if len(work.progress.answers) == len(request.email.recipients):
                 return left_out(request, tenant, work.progress)
 
-            answered = frozenset(index for index, _ in work.progress.answers)
-            made = post(request, tenant, contents.values, contents.files, answered=answered, now=self.clock.now())
-            posted = route(made, request, tenant, simulate=self.simulate)
+            posted = await self._post(work, request, tenant, contents)
             if not isinstance(posted, Posted):
                 return unsent(request, tenant, work.progress, posted)
-            if tenant.dkim:
-                # Off the loop: a signature takes a millisecond, and lets go of the interpreter meanwhile.
-                posted = replace(posted, mail=await asyncio.to_thread(sign, posted.mail, tenant.dkim, self.clock.now()))
 
             attempt = await self.transport.send(posted.mail, posted.relay, _permit(desk, work))
             work.bounced = bounced(posted.mail.recipients, attempt)
         chance = Chance(self.clock.now(), self.chance(), self.ladder)
         return conclude(request, tenant, posted, work.progress, discreet(attempt, contents.values), chance)
+
+    async def _post(
+        self, work: Work, request: Request, tenant: Tenant, contents: Contents
+    ) -> Posted | Invalid | Suppressed:
+        """The mail to those without an answer, signed where its tenant has a key.
+
+        A large one is made off the loop, which would be held for 0.1 s. So is a signature: it takes a millisecond,
+        and lets go of the interpreter meanwhile.
+        """
+        answered, now = frozenset(index for index, _ in work.progress.answers), self.clock.now()
+        make = partial(post, request, tenant, contents.values, contents.files, answered=answered, now=now)
+        octets = len(work.record.value or b"") + sum(file.octets for file in contents.files)
+        made = await asyncio.to_thread(make) if octets > LARGE else make()
+        posted = route(made, request, tenant, simulate=self.simulate)
+        if isinstance(posted, Posted) and tenant.dkim:
+            return replace(posted, mail=await asyncio.to_thread(sign, posted.mail, tenant.dkim, self.clock.now()))
+        return posted
 
     async def _tenant(self, request: Request) -> Tenant | Invalid | Unavailable:
         """Whose mail it is; of a test with what that says in place of the stored configuration."""
@@ -168,6 +181,9 @@ class Delivery:
             case Command() | Validation():  # are never parked, and have no leave to send
                 raise AssertionError(work.record.at)
 
+
+LARGE = 262_144
+"""Octets of a request and its files from which on their mail is made off the loop."""
 
 WHILE_DOWN = 30.0
 """Seconds after which a dependency that was down is asked again."""

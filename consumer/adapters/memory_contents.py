@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from typing_extensions import override
 
-from consumer.core.attachment import File, Gone, NoRoom, Refusal, Refused, Wanted, fetched
+from consumer.core.attachment import Fetched, File, Gone, NoRoom, Refusal, Refused, Wanted, fetched
 from consumer.core.filename import filename
 from consumer.core.resolve import Values
 from consumer.core.tenant import Unavailable
@@ -28,7 +28,7 @@ class KnownValues(Vault):
 class KnownFiles(Attachments):
     """Hosts with the files handed over, by URL. An ending in place of a file is what comes of it."""
 
-    def __init__(self, files: Mapping[str, bytes | Gone | Refused | Unavailable] | None = None) -> None:
+    def __init__(self, files: Mapping[str, bytes | Fetched | Gone | Refused | Unavailable] | None = None) -> None:
         self.files = dict(files or {})
         self.asked: list[str] = []
 

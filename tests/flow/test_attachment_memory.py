@@ -73,8 +73,10 @@ async def test_whoever_is_cancelled_while_it_waits_leaves_nothing_taken() -> Non
 
     async def hold(name: str, octets: int) -> None:
         if await larder.take(name, octets, 0.01):
-            await asyncio.sleep(dice.random() / 100)
-            larder.give_back(name, octets)
+            try:
+                await asyncio.sleep(dice.random() / 100)
+            finally:
+                larder.give_back(name, octets)
 
     tasks = [asyncio.ensure_future(hold(dice.choice("abc"), dice.randint(1, 400))) for _ in range(300)]
     while not all(task.done() for task in tasks):

@@ -1,14 +1,19 @@
 """Attachments on the way of a request: fetched for each attempt, the same each time, and told of by their place only."""
 
 import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from hashlib import sha256
 from typing import Any, cast
 
+from typing_extensions import override
+
 from consumer.adapters.memory_contents import KnownFiles, KnownValues
-from consumer.core.attachment import Caps, Gone, Refusal, Refused
+from consumer.core.attachment import Caps, Gone, Refusal, Refused, fetched
 from consumer.core.attempt import Answered, Attempt, InDoubt, NotSent, Stage
 from consumer.core.ending import Later
 from consumer.core.mail import Mail
@@ -16,6 +21,7 @@ from consumer.core.outcome import Accepted, Expired, Outcome, Unknown, Unresolva
 from consumer.core.parking import Reason
 from consumer.core.reply import Reply
 from consumer.core.tenant import Unavailable
+from consumer.delivery import LARGE
 from tests.flow.process import OK, Seen, Setup, running
 
 PLAN, LOGO = "https://files.example/c4n4ry/plan.pdf?sig=c4n4ry", "https://files.example/c4n4ry.png"
@@ -195,6 +201,27 @@ async def test_a_mail_in_doubt_is_not_sent_again_with_another_file() -> None:
         (concluded,) = await setup.outcomes(1)
     assert isinstance(concluded.outcome, Unknown)
     assert len(mails) == 1
+
+
+async def test_a_large_mail_is_made_off_the_loop() -> None:
+    for octets, off in ((100, False), (LARGE + 1, True)):
+        setup, mails = _setup()
+        lines, file = _Lines([b"QUJD\r\n"]), fetched(bytes(octets))
+        setup.files.files[PLAN] = replace(file, lines=lines)
+        assert isinstance(await _outcome(setup, [PLAN]), Accepted)
+        assert len(mails) == 1
+        assert [thread is not threading.main_thread() for thread in lines.read_by] == [off]
+
+
+class _Lines(tuple[bytes, ...]):  # noqa: SLOT001  it keeps what it learns
+    """Encoded lines that know which threads have read them."""
+
+    read_by: list[threading.Thread]
+
+    @override
+    def __iter__(self) -> Iterator[bytes]:
+        self.__dict__.setdefault("read_by", []).append(threading.current_thread())
+        return super().__iter__()
 
 
 async def _parked(seen: object) -> Later:

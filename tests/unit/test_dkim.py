@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.compose import Letter, compose
-from consumer.core.dkim import DkimKey, PrivateKey, load_key, relaxed_body, relaxed_field, sign
+from consumer.core.dkim import PIECE, DkimKey, PrivateKey, load_key, relaxed_body, relaxed_field, sign
 from consumer.core.mail import Address, Mail
 from consumer.core.tenants import Faults, parse_tenants
 from tests import dice
@@ -178,7 +178,27 @@ def test_the_time_of_signing_and_the_selector_stand_in_the_signature() -> None:
     ],
 )
 def test_a_body_is_made_canonical(body: bytes, canonical: bytes) -> None:
-    assert relaxed_body(body) == canonical
+    assert b"".join(relaxed_body(body)) == canonical
+
+
+@pytest.mark.parametrize("border", range(PIECE - 4, PIECE + 3))
+@pytest.mark.parametrize(
+    ("body", "canonical"),
+    [
+        (b" \r\n \r\n\t\r\nb", b"\r\n\r\n\r\nb\r\n"),
+        (b" \t\r\n\r\n\r\n", b"\r\n"),
+        (b" \t" * PIECE + b"\r\n.\r\n", b"\r\n.\r\n"),
+        (b"\r\n" * PIECE + b"b", b"\r\n" * PIECE + b"b\r\n"),
+        (b"\r\n" * PIECE, b"\r\n"),
+    ],
+)
+def test_a_long_body_is_made_canonical_like_a_short_one(border: int, body: bytes, canonical: bytes) -> None:
+    assert b"".join(relaxed_body(b"x" * border + body)) == b"x" * border + canonical
+
+
+def test_a_long_body_is_made_canonical_in_short_pieces() -> None:
+    pieces = list(relaxed_body(b"some words\r\n" * PIECE))
+    assert max(map(len, pieces)) < PIECE + 20
 
 
 def test_a_field_is_made_canonical() -> None:
