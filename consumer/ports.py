@@ -78,8 +78,8 @@ class Tokens(Protocol):
         """A token that holds. Bounded, never raises for one; however many ask, one request is under way for an account."""
         ...
 
-    def drop(self, account: MicrosoftAccount, token: str) -> None:
-        """A relay has refused this one: the next is to be new."""
+    def drop(self, account: MicrosoftAccount, token: str) -> bool:
+        """A relay has refused this one: the next is to be new. Whether that may be taken: this one was not new itself."""
         ...
 
 

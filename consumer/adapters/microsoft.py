@@ -29,6 +29,9 @@ from consumer.ports import Clock, NoToken, Tokens
 LARGEST_ANSWER = 262_144
 MOST_ACCOUNTS = 10_000
 THREADS = 8
+NEW = 60.0
+"""Seconds for which a token is new: where a relay refuses it, that is no matter of its age."""
+
 AHEAD = 0.75
 """By which part of a token's life there is a new one."""
 
@@ -82,6 +85,7 @@ class _Account:
     """What is known of one, and the request that is under way for it. Times are the clock's `elapsed`."""
 
     token: str | None = field(default=None, repr=False)
+    since: float = 0.0
     renew: float = 0.0
     expires: float = 0.0
     refusal: NoToken = _NO_TOKEN
@@ -136,10 +140,12 @@ class MicrosoftTokens(Tokens):
         return answer.value if isinstance(answer, _Token) else answer.ending
 
     @override
-    def drop(self, account: MicrosoftAccount, token: str) -> None:
+    def drop(self, account: MicrosoftAccount, token: str) -> bool:
         known = self._known(account)
-        if known.token == token:
-            known.token, known.expires = None, 0.0
+        if known.token != token:
+            return True
+        known.token, known.expires = None, 0.0
+        return self._clock.elapsed() - known.since >= NEW
 
     def _known(self, account: MicrosoftAccount) -> _Account:
         known = self._accounts.get(account)
@@ -162,7 +168,7 @@ class MicrosoftTokens(Tokens):
         answer, now = flight.result(), self._clock.elapsed()
         if isinstance(answer, _Token):
             known.token, known.pause, known.not_before = answer.value, 0.0, 0.0
-            known.renew, known.expires = now + AHEAD * answer.seconds, now + answer.seconds
+            known.since, known.renew, known.expires = now, now + AHEAD * answer.seconds, now + answer.seconds
             return
         refused = answer.ending.reason != UNAVAILABLE
         known.pause = self._waits.refused if refused else min(2 * known.pause or self._waits.first, self._waits.longest)

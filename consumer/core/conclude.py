@@ -70,7 +70,8 @@ def conclude(  # noqa: PLR0911  a way to end a line
         case Lapsed():
             return Again()
         case Withheld() if request.test is not None:
-            return _told(request, posted, progress, NotSent(Stage.CONNECT, attempt.reason))
+            stage = Stage.AUTH if attempt.reason.startswith("token-") else Stage.CONNECT
+            return _told(request, posted, progress, NotSent(stage, attempt.reason))
         case Withheld():
             return _left_alone(progress, attempt, chance)
 

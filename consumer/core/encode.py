@@ -36,6 +36,7 @@ from consumer.core.outcome import (
 from consumer.core.parked_command import Verb
 from consumer.core.probe import WORDS
 from consumer.core.record import Headers
+from consumer.core.remedy import remedy_of, remedy_of_token
 from consumer.core.reply import BLOCKED, Blocked, Reply
 from consumer.core.timestamp import format_timestamp
 
@@ -221,10 +222,14 @@ def _cancelled(outcome: Cancelled) -> Body:
 
 def _failure(outcome: Failed) -> Body:
     reply = outcome.reply
-    words = WORDS.get(outcome.reason, outcome.reason) if reply is None else f"the relay said {reply}"
+    if reply is None:
+        words, remedy = WORDS.get(outcome.reason, outcome.reason), remedy_of_token(outcome.reason)
+    else:
+        words, remedy = f"the relay said {reply}", remedy_of(reply)
     status = 503 if outcome.stage == "config" else 422 if outcome.credentials else 502
     more = _reached(outcome.stages, reply) | {"stage": outcome.stage, "reason": outcome.reason}
     text = _legible(f"It came as far as {outcome.stage}: {words}", _MAX_RESPONSE)
+    text = f"{text} ({remedy})" if remedy else text
     return _failed(status, f"{outcome.stage}-failed", text, more)
 
 

@@ -124,8 +124,9 @@ class Failed:
 
     @property
     def credentials(self) -> bool:
-        """Whether it is the credentials that the relay refused."""
-        return self.stage == "auth" and self.reply is not None and not self.reply.transient
+        """Whether it is the credentials that the relay refused, or who gives out tokens for it."""
+        refused = self.reason.startswith("token-refused") if self.reply is None else not self.reply.transient
+        return self.stage == "auth" and refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ name that the request did not have.
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -39,6 +39,7 @@ WORDS: Mapping[str, str] = {
     "auth-not-offered": "the relay offers no way to log in that could be used",
     "malformed-reply": "what answers there does not speak SMTP",
     "reply-too-long": "the relay's answer had no end",
+    "token-unavailable": "no token could be had for the account at this moment",
 }
 """What a reason means to people, where it does not say it all."""
 
@@ -74,11 +75,20 @@ def discreet_reply(reply: Reply | None, relay: Relay, *, own_user: bool) -> Repl
         return None
     user = relay.user or ""
     secrets = {*_forms(relay.password or ""), *_forms(f"\0{user}\0{relay.password or ''}")}
+    secrets.update(_forms(relay.microsoft.client_secret if relay.microsoft else ""))
     secrets.update(_encoded(user) if own_user else _forms(user))
-    text = reply.text
+    return replace(reply, text=_masked(reply.text, secrets))
+
+
+def without_token(text: str, user: str, token: str) -> str:
+    """What a relay said, without the token that it was logged in to with, in whatever form."""
+    return _masked(text, {*_forms(token), *_forms(f"user={user}\1auth=Bearer {token}\1\1")})
+
+
+def _masked(text: str, secrets: Collection[str]) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = re.sub(_pattern(secret), MASKED, text, flags=re.IGNORECASE)
-    return replace(reply, text=text)
+    return text
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -117,10 +117,13 @@ def remedy(attempt: NotSent) -> str | None:
     """What somebody can do about it."""
     if attempt.reply is not None:
         return remedy_of(attempt.reply)
-    if attempt.stage is Stage.AUTH:
-        code = attempt.reason.rpartition(" ")[2]
-        return next((what for known, what, _ in TOKENS if known == code), None)
-    return None
+    return remedy_of_token(attempt.reason) if attempt.stage is Stage.AUTH else None
+
+
+def remedy_of_token(reason: str) -> str | None:
+    """What somebody can do where no token was given for this reason."""
+    code = reason.rpartition(" ")[2]
+    return next((what for known, what, _ in TOKENS if known == code), None)
 
 
 def remedy_of(reply: Reply) -> str | None:

@@ -157,8 +157,8 @@ _SCOPES = {
 """Of national clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud"""
 
 _MICROSOFT: Mapping[str, Read] = {
-    "tenant_id": _matching(re.compile(r"[A-Za-z0-9.-]+"), 253, "must be a directory's id or one of its domains"),
-    "client_id": _matching(re.compile(r"[A-Za-z0-9-]+"), 64, "must be an application's id"),
+    "tenant_id": _matching(re.compile(wire.DIRECTORY), 253, "must be a directory's id or one of its domains"),
+    "client_id": _matching(re.compile(wire.APPLICATION), 64, "must be an application's id"),
     "client_secret": _matching(_PASSWORD, 4096, "must be text in one line, not empty"),
     "authority": _authority,
     "scope": _matching(re.compile(r"https://[!-~]+/\.default"), 512, "must be https://... and end in /.default"),

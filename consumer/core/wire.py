@@ -40,6 +40,8 @@ HOST = rf"^({_NAME}(\.{_NAME})*|{_IPV6})$"
 PORT = re.compile("^0{0,5}([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$")
 USER = r"^[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]*$"
 PASSWORD = r"^[^\x00\t\r\n\f]*$"  # noqa: S105 - a rule, no secret
+DIRECTORY = r"^[A-Za-z0-9][A-Za-z0-9.\x2d]*$"  # an id, or a domain
+APPLICATION = r"^[A-Za-z0-9\x2d]+$"
 
 HEADER_NAME = "^[!-9;-~]+$"  # RFC 5322, 2.2
 OWN_HEADERS = frozenset(

@@ -13,15 +13,21 @@ from typing_extensions import override
 from consumer.adapters.clock import SystemClock
 from consumer.adapters.microsoft import MicrosoftTokens, Waits
 from consumer.adapters.smtp import PoolLimits
+from consumer.adapters.smtp.dialer import Dialer, reach
+from consumer.adapters.smtp.prober import SmtpProber
+from consumer.core.access import Access, relay_of_access
 from consumer.core.attempt import Answered, NotSent, Stage, Withheld
 from consumer.core.circuit import Cause
+from consumer.core.probe import Probed, Reached, Stopped
 from consumer.core.remedy import why
 from consumer.core.tenant import MicrosoftAccount, Relay, Scheme
 from consumer.ports import NoToken
 from devtools.certificates import Certificates, write_certificates
-from devtools.relay_script import Manner
+from devtools.relay import Relay as ScriptedRelay
+from devtools.relay_script import Manner, Say, Script
 from devtools.token_endpoint import Answer, TokenEndpoint
-from tests.edge.post import CLOCK, PIPELINED, Post, options, posting
+from tests.builders import tenant
+from tests.edge.post import CLOCK, PATIENT, PIPELINED, Post, options, posting
 
 SECRET = "open-sesame"
 AWAY = NoToken("token-unavailable")
@@ -142,6 +148,17 @@ async def test_one_that_was_dropped_is_not_used_again(endpoint: TokenEndpoint) -
         assert await tokens.get(account(endpoint)) == "token-2"
 
 
+async def test_whoever_drops_one_that_was_not_new_may_take_another(endpoint: TokenEndpoint) -> None:
+    clock = Moved()
+    async with asking(endpoint, clock) as tokens:
+        await tokens.get(account(endpoint))
+        assert not tokens.drop(account(endpoint), "token-1")
+        await tokens.get(account(endpoint))
+        clock.ahead = 61
+        assert tokens.drop(account(endpoint), "token-2")
+        assert tokens.drop(account(endpoint), "token-2"), "another has dropped it: the next one is new"
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_an_endpoint_that_is_overloaded_is_left_alone_as_long_as_it_says(
     endpoint: TokenEndpoint, status: int
@@ -208,9 +225,14 @@ async def test_an_endpoint_with_a_strange_certificate_gets_no_secret(endpoint: T
 
 @asynccontextmanager
 async def posting_by_token(
-    endpoint: TokenEndpoint, lets_in: Callable[[str, str], bool], *, secret: str = SECRET
+    endpoint: TokenEndpoint, lets_in: Callable[[str, str], bool], *, secret: str = SECRET, kept: float = 0.0
 ) -> AsyncIterator[Post]:
-    async with asking(endpoint) as tokens:
+    """`kept`: for so many seconds there is a token already."""
+    clock = Moved()
+    async with asking(endpoint, clock) as tokens:
+        if kept:
+            await tokens.get(account(endpoint))
+            clock.ahead = kept
         relay = Relay("127.0.0.1", 0, Scheme.PLAIN, "box@acme.example", microsoft=account(endpoint, secret=secret))
         async with posting(
             manner=Manner("plain", PIPELINED, mechanisms=(), xoauth2=lets_in),
@@ -229,14 +251,22 @@ async def test_a_mailbox_is_let_in_by_its_token(endpoint: TokenEndpoint) -> None
 
 
 async def test_a_refused_token_is_dropped_and_a_new_one_tried_once(endpoint: TokenEndpoint) -> None:
-    async with posting_by_token(endpoint, lambda _, token: token == "token-2") as post:
+    async with posting_by_token(endpoint, lambda _, token: token == "token-2", kept=600) as post:
         assert isinstance(await post.send(), Answered)
         assert len(post.lines("AUTH")) == 2
         assert len(post.relay.sessions) == 1
 
 
-async def test_a_mailbox_that_is_not_let_in_is_two_logins_and_then_the_circuit(endpoint: TokenEndpoint) -> None:
+async def test_a_new_token_that_is_refused_is_one_login_and_then_the_circuit(endpoint: TokenEndpoint) -> None:
     async with posting_by_token(endpoint, lambda _user, _token: False) as post:
+        assert isinstance(await post.send(1), NotSent)
+        assert isinstance(await post.send(2), Withheld)
+        assert len(post.lines("AUTH")) == 1
+        assert endpoint.asked == 1
+
+
+async def test_a_mailbox_that_is_not_let_in_is_two_logins_and_then_the_circuit(endpoint: TokenEndpoint) -> None:
+    async with posting_by_token(endpoint, lambda _user, _token: False, kept=600) as post:
         first = await post.send(1)
         assert isinstance(first, NotSent)
         assert (first.stage, str(first.reply)) == (Stage.AUTH, "535 5.7.8 wrong user or password")
@@ -267,6 +297,77 @@ async def test_an_endpoint_that_is_away_is_a_dependency_that_is_down(endpoint: T
         assert isinstance(withheld, Withheld)
         assert withheld.reason == "token-unavailable"
         assert post.transport.snapshot().circuits == {Cause.TOKEN: 1}
+
+
+# trials, with an account of the request's own
+
+
+def named(endpoint: TokenEndpoint, port: int, secret: str) -> Relay:
+    """What a request makes of a tenant that stores a password: the account's authority is the stand-in's."""
+    given = {"tenant_id": "acme.example", "client_id": "the-client", "client_secret": secret}
+    asked = Access.model_validate({"smtp_user": "box@acme.example", "microsoft_auth": given})
+    stored = Relay(
+        "127.0.0.1",
+        port,
+        Scheme.PLAIN,
+        "mailer",
+        microsoft=MicrosoftAccount("other", "other", "stored", endpoint.authority),
+    )
+    return relay_of_access(asked, tenant(relay=stored))
+
+
+@asynccontextmanager
+async def probing(
+    endpoint: TokenEndpoint, script: Script | None = None, *, lets_in: bool = True, secret: str = SECRET
+) -> AsyncIterator[tuple[Probed, ScriptedRelay]]:
+    manner = Manner("plain", PIPELINED, mechanisms=(), xoauth2=endpoint.knows if lets_in else lambda *_: False)
+    async with asking(endpoint) as tokens, ScriptedRelay(manner, script) as relay, asyncio.timeout(10):
+        dialer = Dialer(CLOCK, options(), on_stage=lambda *_: None, reach=reach, tokens=tokens)
+        prober = SmtpProber(dialer, CLOCK, PATIENT, 1.0)
+        yield await prober.probe(named(endpoint, relay.port, secret)), relay
+
+
+def logins(relay: ScriptedRelay) -> list[str]:
+    return [line for log in relay.sessions for line in log.lines if line.startswith("AUTH")]
+
+
+async def test_a_validation_logs_in_by_the_account_that_it_names(endpoint: TokenEndpoint) -> None:
+    async with probing(endpoint) as (probed, relay):
+        assert isinstance(probed, Reached)
+        assert [base64.b64decode(line.split()[2]) for line in logins(relay)] == [
+            b"user=box@acme.example\x01auth=Bearer token-1\x01\x01"
+        ]
+
+
+async def test_a_validation_is_one_login_and_its_refusal_tells_no_token(endpoint: TokenEndpoint) -> None:
+    blob = base64.b64encode(b"user=box@acme.example\x01auth=Bearer token-1\x01\x01").decode()
+    echo = Say(f"535 5.7.3 token-1 as {blob} is not let in")
+    async with probing(endpoint, {"auth": echo}, lets_in=False) as (probed, relay):
+        assert isinstance(probed, Stopped)
+        assert (probed.stages[-1].name, str(probed.reply)) == ("auth", "535 5.7.3 *** as *** is not let in")
+        assert len(logins(relay)) == 1
+
+
+async def test_a_validation_with_a_wrong_secret_ends_at_auth_with_its_code(endpoint: TokenEndpoint) -> None:
+    async with probing(endpoint, secret="c4n4ry") as (probed, relay):
+        assert isinstance(probed, Stopped)
+        assert (probed.stages[-1].name, probed.reason) == ("auth", "token-refused AADSTS7000215")
+        assert "c4n4ry" not in repr(probed)
+        assert logins(relay) == []
+
+
+async def test_a_validation_waits_no_longer_for_a_token_than_for_a_login(endpoint: TokenEndpoint) -> None:
+    endpoint.instead = hanging
+    async with probing(endpoint) as (probed, relay):
+        assert isinstance(probed, Stopped)
+        assert (probed.stages[-1].name, probed.reason) == ("auth", "timeout")
+        assert logins(relay) == []
+
+
+async def test_a_test_mail_goes_out_by_the_account_that_it_names(endpoint: TokenEndpoint) -> None:
+    async with posting_by_token(endpoint, endpoint.knows) as post:
+        assert isinstance(await post.send(by=named(endpoint, post.relay.port, SECRET)), Answered)
+        assert len(post.lines("AUTH")) == 1
 
 
 def test_an_account_tells_no_secret() -> None:

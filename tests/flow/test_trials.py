@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from consumer.adapters.memory_transport import WELCOME
-from consumer.core.attempt import Answered, Attempt, InDoubt, NotSent, Stage
+from consumer.core.attempt import Answered, Attempt, InDoubt, NotSent, Stage, Withheld
 from consumer.core.mail import Mail
 from consumer.core.outcome import (
     Accepted,
@@ -27,7 +27,7 @@ from consumer.core.partition import Keeping
 from consumer.core.probe import Probed, Stopped
 from consumer.core.record import Coordinates
 from consumer.core.reply import Reply
-from consumer.core.tenant import Relay
+from consumer.core.tenant import MicrosoftAccount, Relay
 from tests.builders import tenant
 from tests.flow.process import OK, Setup, running
 from tests.flow.test_crash_points import COMMITS, FAULTS, Doom
@@ -49,10 +49,10 @@ def ask(
     return setup.kafka.produce(at, orjson.dumps(body), headers=headers, at=setup.clock.now())
 
 
-async def ended(setup: Setup, operation: str, **fields: str) -> Outcome:
+async def ended(setup: Setup, operation: str, **fields: Any) -> Outcome:  # noqa: ANN401
     """How it ends, at once and without anything parked on the way."""
     async with running(setup):
-        ask(setup, operation, partition=None, **fields)
+        ask(setup, operation, **fields)
         (concluded,) = await setup.outcomes(1)
     assert not any(setup.kafka.parked)
     return concluded.outcome
@@ -116,6 +116,23 @@ async def test_a_validation_says_what_is_to_be_used_instead() -> None:
     assert (asked.host, asked.port, asked.scheme, asked.user, asked.password) == (
         "other.example", 465, "smtps", "me", "mine",
     )  # fmt: skip
+
+
+ACCOUNT = {"tenant_id": "acme.example", "client_id": "the-client", "client_secret": "s3cret"}
+
+
+async def test_a_trial_may_name_an_account_of_microsoft_in_place_of_a_password() -> None:
+    setup = at_hand()
+    await ended(setup, VALIDATION, smtp_user="box", microsoft_auth=ACCOUNT)
+    (asked,) = setup.prober.asked
+    mine = MicrosoftAccount("acme.example", "the-client", "s3cret")
+    assert (asked.user, asked.password, asked.microsoft) == ("box", None, mine)
+
+
+async def test_a_token_that_was_refused_is_told_of_a_test_mail_at_auth_though_the_relay_is_left_alone() -> None:
+    setup = at_hand()
+    setup.outbox.judge = lambda _: Withheld("token-refused AADSTS7000215", setup.clock.now() + 60)
+    assert await ended(setup, TEST, microsoft_auth=ACCOUNT) == Failed("auth", "token-refused AADSTS7000215")
 
 
 @pytest.mark.parametrize("operation", [TEST, VALIDATION])

@@ -299,10 +299,31 @@ ANSWERS: list[tuple[str, Outcome, dict[str, Any]]] = [
 
 
 WRONG = Reply(535, "wrong user or password", "5.7.8")
-WRONG_TEXT = "It came as far as auth: the relay said 535 5.7.8 wrong user or password"
+WRONG_TEXT = (
+    "It came as far as auth: the relay said 535 5.7.8 wrong user or password "
+    "(wrong user or password; where the account has two factors, an application password)"
+)
 REACHED = (Timed("dns", 0.0011), Timed("tcp", 0.25), Timed("auth", 1.0))
 ON_THE_WAY = [{"stage": "dns", "ms": 1.1}, {"stage": "tcp", "ms": 250.0}, {"stage": "auth", "ms": 1000.0}]
+NO_SECRET = (
+    "It came as far as auth: token-refused AADSTS7000215 "
+    "(wrong client secret: client_secret is the secret's value, not its id)"
+)
 TRIALS: list[tuple[str, Outcome, dict[str, Any]]] = [
+    (
+        "failed",
+        Failed("auth", "token-refused AADSTS7000215", stages=REACHED),
+        {
+            "status": 422,
+            "success": False,
+            "type": "auth-failed",
+            "error": NO_SECRET,
+            "message": NO_SECRET,
+            "stage": "auth",
+            "stages": ON_THE_WAY,
+            "reason": "token-refused AADSTS7000215",
+        },
+    ),
     (
         "failed",
         Failed("auth", "refused", WRONG, REACHED),

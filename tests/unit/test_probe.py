@@ -5,9 +5,9 @@ from base64 import b64encode
 import pytest
 
 from consumer.core.attempt import NotSent, Stage
-from consumer.core.probe import discreet_reply, place
+from consumer.core.probe import discreet_reply, place, without_token
 from consumer.core.reply import Reply
-from consumer.core.tenant import Relay
+from consumer.core.tenant import MicrosoftAccount, Relay
 
 RELAY = Relay("relay", 587, user="mailer@acme.example", password="c4n4ry")
 
@@ -36,6 +36,17 @@ def encoded(text: str) -> str:
 )
 def test_a_reply_tells_neither_password_nor_stored_user(text: str) -> None:
     assert told(f"failed: <{text}>, again") == "failed: <***>, again"
+
+
+def test_a_reply_tells_no_clients_secret() -> None:
+    account = MicrosoftAccount("acme.example", "the-client", "c4n4ry")
+    relay = Relay("relay", 587, user="mailer@acme.example", microsoft=account)
+    assert told(f"c4n4ry, {encoded('c4n4ry')}", relay=relay) == "***, ***"
+
+
+@pytest.mark.parametrize("text", ["t0ken", encoded("t0ken"), encoded("user=me\1auth=Bearer t0ken\1\1")])
+def test_a_relays_words_are_had_without_the_token(text: str) -> None:
+    assert without_token(f"failed: {text}", "me", "t0ken") == "failed: ***"
 
 
 def test_a_user_that_the_request_named_is_told() -> None:

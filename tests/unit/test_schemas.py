@@ -70,6 +70,11 @@ def test_what_stands_in_place_of_a_tenants_configuration_has_the_same_rules_ever
     assert fields["smtp_scheme"]["enum"] == connection["scheme"]["enum"]
     assert fields["smtp_user"]["pattern"] == connection["user"]["pattern"] == wire.USER
     assert fields["smtp_pass"] == connection["password"]
+    account = schema["definitions"]["microsoftAuth"]["properties"]
+    assert account == TEST["definitions"]["microsoftAuth"]["properties"]
+    assert account["tenant_id"]["pattern"] == wire.DIRECTORY
+    assert account["client_id"]["pattern"] == wire.APPLICATION
+    assert account["client_secret"]["pattern"] == wire.PASSWORD
 
 
 def test_a_test_mails_addresses_have_the_rules_of_other_addresses() -> None:

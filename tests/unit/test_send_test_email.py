@@ -22,15 +22,19 @@ from tests.unit.test_send_email import address, anything, connection, field, lik
 
 VALIDATOR = jsonschema_rs.validator_for(load("send-test-email.v1"), validate_formats=True)
 HEADERS: Headers = (("tenant", b"acme"), ("request_id", b"t-1"), ("operation", b"send-test-email"))
-SEED = {
+SAMPLE = {
     "email": "user@example.com",
     "smtp_host": "string",
-    "smtp_port": "587",
+    "smtp_port": "string",
     "smtp_user": "string",
     "smtp_pass": "string",
     "from_name": "string",
-    "from_address": "string@example.com",
+    "from_address": "string",
+    "microsoft_auth": {},
 }
+FILLED_IN = {"smtp_port": "587", "from_address": "string@example.com"}
+SEED = SAMPLE | FILLED_IN
+ACCOUNT = {"tenant_id": "acme.example", "client_id": "2f6c-01", "client_secret": "op en~"}
 RENAMED = {
     "server": "smtp_host",
     "port": "smtp_port",
@@ -38,7 +42,19 @@ RENAMED = {
     "password": "smtp_pass",
     "scheme": "smtp_scheme",
 }
-accesses = connection.map(lambda fields: {RENAMED.get(name, name): value for name, value in fields.items()})
+accounts = st.fixed_dictionaries(
+    {},
+    optional={
+        "tenant_id": like("acme.example", "2f6c-01", "", ".", "a b", "x" * 253, "x" * 254),
+        "client_id": like("2f6c-01", "", "a.b", "x" * 64, "x" * 65),
+        "client_secret": like("op en~", "", "a\tb", "x" * 4097),
+    },
+)
+accesses = st.builds(
+    lambda fields, more: {RENAMED.get(name, name): value for name, value in fields.items()} | more,
+    connection,
+    st.fixed_dictionaries({}, optional={"microsoft_auth": accounts | st.just(ACCOUNT) | anything}),
+)
 fields = st.one_of(
     field(address, ["email", "from_address"]),
     field(like("Acme", "", "x" * 256, "x" * 257, "a\nb"), ["from_name"]),
@@ -66,6 +82,11 @@ def model_takes(data: object) -> bool:
 @example({**SEED, "from_address": "NS-EU-1-A"})
 @example({**SEED, "from_address": "a" * 65 + "@b.c"})
 @example({**SEED, "smtp_port": None})
+@example(SAMPLE)
+@example({**SEED, "microsoft_auth": ACCOUNT})
+@example({**SEED, "microsoft_auth": ACCOUNT | {"authority": "https://login.example"}})
+@example({**SEED, "microsoft_auth": ACCOUNT | {"client_secret": None}})
+@example({**SEED, "microsoft_auth": {"tenant_id": "acme.example"}})
 def test_schema_and_model_take_the_same_requests(data: object) -> None:
     data = orjson.loads(orjson.dumps(data))
     assert VALIDATOR.is_valid(data) is model_takes(data)
@@ -74,6 +95,28 @@ def test_schema_and_model_take_the_same_requests(data: object) -> None:
 def test_the_first_seeds_sample_is_taken_as_it_stands() -> None:
     got = SendTestEmail.model_validate(SEED)
     assert (got.email, got.smtp_host, got.smtp_port) == ("user@example.com", "string", 587)
+    assert not got.by_token
+
+
+def test_of_the_first_seeds_sample_only_what_breaks_its_own_rules_or_is_no_address_has_to_be_filled_in() -> None:
+    got = decoded(**SAMPLE)
+    assert isinstance(got, Refused)
+    assert {error.partition(":")[0].strip("/") for error in got.outcome.errors} == set(FILLED_IN)
+    assert isinstance(decoded(**SEED), Request)
+
+
+def test_an_account_of_microsoft_is_taken_beside_all_that_the_sample_has() -> None:
+    got = decoded(**SEED | {"microsoft_auth": ACCOUNT})
+    assert isinstance(got, Request)
+    assert got.test is not None
+    assert got.test.by_token
+
+
+@pytest.mark.parametrize("lacking", ["tenant_id", "client_id", "client_secret"])
+def test_an_account_is_given_whole_or_not_at_all(lacking: str) -> None:
+    got = decoded(microsoft_auth={name: value for name, value in ACCOUNT.items() if name != lacking})
+    assert isinstance(got, Refused)
+    assert got.outcome.errors[0].startswith("/microsoft_auth: expected tenant_id, client_id and client_secret")
 
 
 def decoded(**more: object) -> Request | Refused:
@@ -151,5 +194,8 @@ def test_a_test_without_the_login_that_its_host_needs_is_invalid() -> None:
 
 
 def test_its_repr_tells_nobodys_data() -> None:
-    test = SendTestEmail.model_validate({"email": "canary@example.com", "smtp_pass": "canary"})
-    assert "canary" not in repr(test) + str(test)
+    account = dict.fromkeys(ACCOUNT, "canary")
+    test = SendTestEmail.model_validate(
+        {"email": "canary@example.com", "smtp_pass": "canary", "microsoft_auth": account}
+    )
+    assert "canary" not in repr(test) + str(test) + repr(test.microsoft_auth) + str(test.microsoft_auth)

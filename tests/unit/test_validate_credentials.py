@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from pydantic import ValidationError
 
 from consumer.adapters.schemas import load
+from consumer.core.decode import Refused
 from consumer.core.record import Headers
 from consumer.core.request import Validation
 from consumer.core.validate_credentials import ValidateCredentials
@@ -16,7 +17,8 @@ from tests.unit.test_send_test_email import accesses
 
 VALIDATOR = jsonschema_rs.validator_for(load("validate-credentials.v1"), validate_formats=True)
 HEADERS: Headers = (("tenant", b"acme"), ("request_id", b"v-1"), ("operation", b"validate-credentials"))
-SEED = {"smtp_host": "string", "smtp_port": "587", "smtp_user": "string", "smtp_pass": "string"}
+SAMPLE = {"smtp_host": "string", "smtp_port": "string", "smtp_user": "string", "smtp_pass": "string"}
+SEED = SAMPLE | {"smtp_port": "587"}
 
 
 def model_takes(data: object) -> bool:
@@ -35,6 +37,12 @@ def model_takes(data: object) -> bool:
 def test_schema_and_model_take_the_same_requests(data: object) -> None:
     data = orjson.loads(orjson.dumps(data))
     assert VALIDATOR.is_valid(data) is model_takes(data)
+
+
+def test_of_the_first_seeds_sample_only_the_port_has_to_be_filled_in_which_breaks_its_own_rule() -> None:
+    got = DECODER.decode(record(SAMPLE, headers=HEADERS))
+    assert isinstance(got, Refused)
+    assert [error.partition(":")[0] for error in got.outcome.errors] == ["/smtp_port"]
 
 
 def test_a_valid_record_is_a_validation() -> None:

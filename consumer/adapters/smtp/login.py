@@ -4,6 +4,7 @@ from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPRespons
 
 from consumer.adapters.smtp.reasons import EndedError, Reason
 from consumer.core.attempt import Stage
+from consumer.core.probe import without_token
 from consumer.core.tenant import MicrosoftAccount, Relay
 from consumer.ports import NoToken, Tokens
 
@@ -34,22 +35,30 @@ class Logins:
             raise EndedError(Stage.AUTH, Reason.AUTH_NOT_OFFERED)
         token = await _got(self._tokens, account)
         try:
-            return await smtp.auth_xoauth2(user, token, timeout=within)
+            return await _xoauth2(smtp, user, token, within)
         except SMTPAuthenticationError as refused:
-            if refused.code != BAD_CREDENTIALS:
+            if refused.code != BAD_CREDENTIALS or not self._tokens.drop(account, token):
                 raise
             # It may have been revoked, or given before a right was: once more, with a new one.
-            self._tokens.drop(account, token)
             return await _again(smtp, user, await _got(self._tokens, account), within, refused)
 
 
 async def _again(smtp: SMTP, user: str, token: str, within: float, refused: SMTPAuthenticationError) -> SMTPResponse:
     try:
-        return await smtp.auth_xoauth2(user, token, timeout=within)
+        return await _xoauth2(smtp, user, token, within)
     except SMTPAuthenticationError:
         raise
     except SMTPException:
         raise refused from None  # it hung up on who came twice: its first word says why
+
+
+async def _xoauth2(smtp: SMTP, user: str, token: str, within: float) -> SMTPResponse:
+    """One AUTH. A relay may repeat what was said to it: from here on nobody sees the token in its words."""
+    try:
+        said = await smtp.auth_xoauth2(user, token, timeout=within)
+    except SMTPAuthenticationError as refused:
+        raise SMTPAuthenticationError(refused.code, without_token(refused.message, user, token)) from None
+    return SMTPResponse(said.code, without_token(said.message, user, token))
 
 
 async def _got(tokens: Tokens, account: MicrosoftAccount) -> str:
