@@ -9,6 +9,7 @@ import pytest_asyncio
 from devtools.certificates import write_certificates
 from devtools.relay import Relay
 from devtools.relay_script import Hang, Manner, Say
+from devtools.token_endpoint import TokenEndpoint
 from tests.acceptance.kafka_side import Told
 from tests.acceptance.service import Service
 from tests.acceptance.stage import PASSWORD, USERS, Stage, plain
@@ -17,17 +18,30 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TEST, VALIDATION = b"send-test-email", b"validate-credentials"
 CANARY = "gu3ssed-c4n4ry"
+SECRET = "r1ght-c4n4ry"
 STAGES = ["dns", "tcp", "greeting", "tls", "auth"]
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def service(shared: Stage) -> Service:
+async def endpoint(shared: Stage) -> TokenEndpoint:
+    certificates = write_certificates(shared.folder / "tokens")
+    return await shared.stack.enter_async_context(TokenEndpoint(certificates, SECRET))
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def service(shared: Stage, endpoint: TokenEndpoint) -> Service:
     """Limits of ten an hour, as they come; each test is a tenant of its own."""
     shared.tenants |= {name: {} for name in ("stored", "wrong", "flaws", "hangs", "mails", "other", "limited", "gone")}
     shared.tenants["gone"] = {"smtp_host": "localhost", "smtp_port": 1, "domain": "gone.example"}
+    stored = account("stored-c4n4ry") | {"authority": endpoint.authority}
+    shared.tenants["boxes"] = {"smtp_user": "box@acme.example", "microsoft_auth": stored, "domain": "acme.example"}
     shared.write_tenants()
     timeouts = {f"CONSUMER_SMTP__{stage}_TIMEOUT": "1s" for stage in ("CONNECT", "GREETING", "TLS", "AUTH", "COMMAND")}
-    return await shared.run(**timeouts)
+    return await shared.run(**timeouts, CONSUMER_OAUTH__CA_FILE=str(endpoint.certificates.authority))
+
+
+def account(secret: str) -> dict[str, str]:
+    return {"tenant_id": "acme.example", "client_id": "the-client", "client_secret": secret}
 
 
 async def asked(shared: Stage, operation: bytes, request_id: str, tenant: str, **fields: object) -> Told:
@@ -117,6 +131,25 @@ async def test_a_relay_that_hangs_is_given_up_and_its_stage_is_named(
         assert (told.status, told.type, told.body["reason"]) == (502, f"{stage}-failed", "timeout")
 
 
+async def test_an_account_that_the_request_names_is_used_and_a_wrong_one_is_told_with_what_to_do(
+    shared: Stage, service: Service, endpoint: TokenEndpoint
+) -> None:
+    relay = await shared.another_relay(manner=Manner(mechanisms=(), xoauth2=endpoint.knows))
+    for operation in (VALIDATION, TEST):
+        named = {"smtp_port": str(relay.port), "microsoft_auth": account(SECRET)}
+        assert (await asked(shared, operation, f"box-{operation.decode()}", "boxes", **named)).status == 204
+    logins = [line.split()[0] for log in relay.sessions for line in log.lines].count("AUTH")
+    assert logins == 2
+    for operation in (VALIDATION, TEST):
+        wrong = {"smtp_port": str(relay.port), "microsoft_auth": account(CANARY)}
+        told = await asked(shared, operation, f"no-box-{operation.decode()}", "boxes", **wrong)
+        assert (told.status, told.type, told.body["reason"]) == (422, "auth-failed", "token-refused AADSTS7000215")
+        assert "wrong client secret" in told.body["error"]
+    assert [line.split()[0] for log in relay.sessions for line in log.lines].count("AUTH") == logins
+    told = await asked(shared, VALIDATION, "box-elsewhere", "boxes", smtp_host="evil.example", smtp_user="box")
+    assert (told.status, told.type) == (400, "invalid-request")
+
+
 async def test_a_wrong_host_or_port_is_told_at_once(shared: Stage, service: Service) -> None:
     login = {"smtp_user": "", "smtp_port": "25"}
     nowhere = await asked(shared, VALIDATION, "nowhere", "other", smtp_host="nowhere.invalid", **login)
@@ -144,4 +177,4 @@ async def test_no_secret_of_all_that_is_in_outcomes_or_log(shared: Stage, servic
     told = await shared.outcomes.there_now()
     assert len({one.origin for one in told}) == len(told)
     said = service.said + str([(one.headers, one.value) for one in told])
-    assert [secret for secret in (CANARY, PASSWORD, "mysecret") if secret in said] == []
+    assert [secret for secret in (CANARY, PASSWORD, "mysecret", "c4n4ry", "token-1") if secret in said] == []
