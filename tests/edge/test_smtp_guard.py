@@ -1,5 +1,6 @@
 """The guard before relays, and what the transport makes of its word and of the system's."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,6 +36,16 @@ async def test_no_notation_of_this_machine_gets_a_byte_of_mail(host: str) -> Non
     async with guarded(Guard(Borders()).reach) as (relay, transport):
         assert await transport.send(mail(), Relay(host, relay.port, Scheme.PLAIN), granted) == REFUSED
         assert relay.sessions == []
+
+
+async def test_many_mails_at_once_to_a_forbidden_relay_are_all_told_so() -> None:
+    """Each saw the next one's attempt for a connection worth waiting for, and so they went round for ever."""
+    transport = SmtpTransport(CLOCK, options(), reach=Guard(Borders()).reach)
+    relay = Relay("127.0.0.1", 25, Scheme.PLAIN)
+    async with asyncio.timeout(20):
+        attempts = await asyncio.gather(*(transport.send(mail(), relay, granted) for _ in range(20)))
+    assert attempts == [REFUSED] * 20
+    await transport.aclose()
 
 
 async def test_what_an_operator_allows_gets_its_mail() -> None:

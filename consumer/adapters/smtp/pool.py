@@ -138,8 +138,8 @@ class Pool:
             if found is not None:
                 return found
             opened = await self._open()
-            # Refused one more (a relay's own limit)? The others stand: wait for one of them.
-            if isinstance(opened, Connection) or not self.open:
+            # Refused one more (a relay's own limit)? If others stand, wait for one of them.
+            if isinstance(opened, Connection) or opened.reason in OURS or self.open == self.opening:
                 return opened
 
     def give_back(self, connection: Connection, *, clean: bool = True) -> None:
