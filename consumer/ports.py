@@ -2,12 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from consumer.core.attachment import File, Wanted
 from consumer.core.attempt import Attempt
 from consumer.core.ending import Ending
-from consumer.core.feedback import Heard
 from consumer.core.mail import Mail
 from consumer.core.metadata import Foreign, Metadata
 from consumer.core.parking import Entry
@@ -18,6 +17,9 @@ from consumer.core.resolve import Values
 from consumer.core.suppression_list import Listed
 from consumer.core.tenant import MicrosoftAccount, Relay, Tenant, Unavailable, UnknownTenant
 from consumer.core.tick import Tick
+
+if TYPE_CHECKING:  # with it comes the judge of schemas, which a health check can do without
+    from consumer.core.feedback import Heard
 
 
 class Clock(Protocol):
@@ -202,7 +204,7 @@ class Observer(Protocol):
         """The request there ended, so many seconds after it came to Kafka, or waits; `waited`: it was parked before."""
         ...
 
-    def heard(self, at: Coordinates, what: Heard, errors: tuple[str, ...] = ()) -> None:
+    def heard(self, at: Coordinates, what: "Heard", errors: tuple[str, ...] = ()) -> None:
         """The feedback there was dealt with; `errors` say what is wrong with it, place and rule."""
         ...
 
