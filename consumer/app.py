@@ -198,7 +198,8 @@ class App:
 
     def _page(self) -> str:
         self._hour.sample(self._clock.now(), self._metrics.outcomes())
-        view = replace(self._stream.overview(self._ready(), self._source.lag()), hour=self._hour.minutes())
+        view = self._stream.overview(self._ready(), self._source.lag())
+        view = replace(view, circuits=self._transport.circuits(), hour=self._hour.minutes())
         return page.render(view, title=self._settings.kafka.client_id)
 
     async def _watch(self) -> None:

@@ -79,6 +79,9 @@ async def test_one_wrong_password_is_one_login_however_many_mails_wait() -> None
         assert all(50 < one.until - CLOCK.now() <= 60 for one in withheld)
         assert lines == ["circuit opened: credentials"]
         assert post.transport.snapshot().circuits == {Cause.CREDENTIALS: 1}
+        (shown,) = post.transport.circuits()
+        assert (shown.relay, shown.reason) == (post.name.name, "credentials")
+        assert 50 < shown.until - CLOCK.now() <= 60
 
 
 async def test_other_credentials_are_tried_at_once() -> None:

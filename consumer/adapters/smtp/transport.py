@@ -19,6 +19,7 @@ from consumer.adapters.smtp.reasons import Reason
 from consumer.core.attempt import Attempt, Lapsed, NotSent, Stage, Withheld
 from consumer.core.circuit import Cause, Circuit
 from consumer.core.mail import Mail
+from consumer.core.overview import CircuitNow
 from consumer.core.tenant import Relay
 from consumer.ports import Clock, Permit
 
@@ -104,6 +105,15 @@ class SmtpTransport(ports.Transport):
             idle=sum(len(pool.idle) for pool in pools),
             waiting=sum(max(0, pool.taken - pool.busy - pool.opening) for pool in pools),
             circuits=Counter(cause for pool in pools if (cause := pool.circuit.cause) is not None),
+        )
+
+    def circuits(self) -> tuple[CircuitNow, ...]:
+        """The relays that are left alone now, for people who look."""
+        behind = self._clock.now() - self._clock.elapsed()
+        return tuple(
+            CircuitNow(pool.relay.name, pool.circuit.cause.value, behind + pool.circuit.until)
+            for pool in self._pools.values()
+            if pool.circuit.cause is not None and pool.cooling
         )
 
     async def aclose(self) -> None:
