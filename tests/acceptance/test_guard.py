@@ -43,6 +43,7 @@ async def test_a_tenants_relay_inside_waits_until_an_operator_allows_it(stage: S
     service.start(**{ALLOW: json.dumps(["localhost"])})
     await service.ready()
     promoted = await command(stage, {}, "parked", "promote", "inside", "--tenant", "acme")
-    assert promoted.returncode == 0, promoted.stderr
+    # Its next attempt may come before: when is for the dice to say, anywhere in the first minute.
+    assert promoted.returncode == 0 or "not-parked" in promoted.stdout or "in-flight" in promoted.stdout
     assert (await stage.outcomes.of(origin)).status == 204
     assert len(stage.relay.taken) == 1
