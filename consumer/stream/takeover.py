@@ -110,7 +110,7 @@ class Takeover:
         places = [Coordinates(self._number, offset) for offset in offsets]
         records = {record.at.offset: record for record in await self._world.source.reread(places)} if places else {}
         # The list is the truth about who is not done, but for one thing: whoever has an outcome, or is parked and has no
-        # leave to send, cannot be on it. An offset commit older than its own transaction's outcomes made second ones.
+        # leave to send, cannot be on it: an offset commit older than its transaction would make second outcomes.
         ended = {offset for offset, record in records.items() if record.origin in settled}
         for offset in offsets:
             if offset not in records:

@@ -92,7 +92,7 @@ async def test_a_parked_entry_that_points_to_nothing_is_expired() -> None:
 
 @pytest.mark.parametrize("left", [Metadata("other", intents=(0,)), Metadata("other", unsettled=(0,))])
 async def test_an_offset_commit_older_than_its_outcomes_makes_no_second_outcome(left: Metadata) -> None:
-    """A broker that was frozen for a minute in the middle of ending a transaction: seen once, in 30 freezes."""
+    """Five second outcomes in one run with a frozen broker would fit this; what it was is not proved."""
     setup = Setup()
     setup.request()
     async with running(setup):
