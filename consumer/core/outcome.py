@@ -193,3 +193,58 @@ class Subject:
     type: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+
+
+Kind: TypeAlias = Literal[
+    "accepted",
+    "rejected",
+    "suppressed",
+    "rate-limited",
+    "expired",
+    "duplicate",
+    "conflict",
+    "invalid-json",
+    "invalid-event",
+    "invalid-request",
+    "unknown-tenant",
+    "unresolvable",
+    "unknown",
+    "failed",
+    "validated",
+    "cancelled",
+    "obeyed",
+    "not-parked",
+    "in-flight",
+    "window-full",
+    "queued",
+    "config-unavailable",
+]
+
+
+def kind_of(outcome: Outcome) -> Kind:  # noqa: C901, PLR0911  an ending a line
+    """Its name, from a closed set: what metrics and log lines call it."""
+    match outcome:
+        case Accepted():
+            return "accepted"
+        case Rejected():
+            return "rejected"
+        case Suppressed():
+            return "suppressed"
+        case RateLimited():
+            return "rate-limited"
+        case Expired():
+            return "expired"
+        case Duplicate() | Invalid() | Declined():
+            return outcome.type
+        case Unresolvable():
+            return "unresolvable"
+        case Unknown():
+            return "unknown"
+        case Failed():
+            return "failed"
+        case Validated():
+            return "validated"
+        case Cancelled():
+            return "cancelled"
+        case Obeyed():
+            return "obeyed"

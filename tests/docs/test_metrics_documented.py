@@ -6,8 +6,7 @@ from typing import get_args
 import pytest
 from prometheus_client import generate_latest
 
-from consumer.adapters.metrics import TABLE, Metrics, kind_of, reference
-from consumer.adapters.metrics.table import Kind
+from consumer.adapters.metrics import TABLE, Metrics, reference
 from consumer.core.attempt import Stage
 from consumer.core.outcome import (
     Accepted,
@@ -16,6 +15,7 @@ from consumer.core.outcome import (
     Duplicate,
     Expired,
     Invalid,
+    Kind,
     Obeyed,
     Outcome,
     RateLimited,
@@ -23,6 +23,7 @@ from consumer.core.outcome import (
     Suppressed,
     Unknown,
     Unresolvable,
+    kind_of,
 )
 from consumer.core.parking import Reason
 from consumer.core.record import Coordinates

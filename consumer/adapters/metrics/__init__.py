@@ -1,6 +1,6 @@
 """What can be measured of the consumer: `table` says what and what to do about it, `registry` counts."""
 
 from consumer.adapters.metrics.registry import Metrics
-from consumer.adapters.metrics.table import TABLE, kind_of, reference
+from consumer.adapters.metrics.table import TABLE, reference
 
-__all__ = ["TABLE", "Metrics", "kind_of", "reference"]
+__all__ = ["TABLE", "Metrics", "reference"]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from consumer.adapters.metrics.registry import Metrics
-from consumer.adapters.metrics.table import kind_of
 from consumer.core.bounce_rate import Level
 from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Ordered, Skipped
 from consumer.core.feedback import Heard
+from consumer.core.outcome import kind_of
 from consumer.core.parking import QUEUED, Reason
 from consumer.core.record import Coordinates
 from consumer.core.tick import Tick

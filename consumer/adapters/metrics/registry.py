@@ -8,14 +8,14 @@ from importlib.metadata import PackageNotFoundError, version
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from consumer.adapters.metrics import table
-from consumer.adapters.metrics.table import Metric, kind_of
+from consumer.adapters.metrics.table import Metric
 from consumer.adapters.metrics.tally import Count, Counts, Spread, Spreads
 from consumer.core.attachment import Fetched, File, Gone, NoRoom, Refused
 from consumer.core.attempt import Stage
 from consumer.core.bounce_rate import Level
 from consumer.core.circuit import Cause
 from consumer.core.feedback import Heard
-from consumer.core.outcome import Outcome
+from consumer.core.outcome import Outcome, kind_of
 from consumer.core.parking import Reason
 from consumer.core.tenant import Unavailable
 

@@ -8,85 +8,15 @@ only partitions come and go.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 from consumer.core.attachment import Refusal
 from consumer.core.attempt import Stage
 from consumer.core.bounce_rate import Level
 from consumer.core.circuit import Cause
 from consumer.core.feedback import Heard
-from consumer.core.outcome import (
-    Accepted,
-    Cancelled,
-    Declined,
-    Duplicate,
-    Expired,
-    Failed,
-    Invalid,
-    Obeyed,
-    Outcome,
-    RateLimited,
-    Rejected,
-    Suppressed,
-    Unknown,
-    Unresolvable,
-    Validated,
-)
+from consumer.core.outcome import Kind
 from consumer.core.parking import Reason
-
-Kind: TypeAlias = Literal[
-    "accepted",
-    "rejected",
-    "suppressed",
-    "rate-limited",
-    "expired",
-    "duplicate",
-    "conflict",
-    "invalid-json",
-    "invalid-event",
-    "invalid-request",
-    "unknown-tenant",
-    "unresolvable",
-    "unknown",
-    "failed",
-    "validated",
-    "cancelled",
-    "obeyed",
-    "not-parked",
-    "in-flight",
-    "window-full",
-    "queued",
-    "config-unavailable",
-]
-
-
-def kind_of(outcome: Outcome) -> Kind:  # noqa: C901, PLR0911  an ending a line
-    """The ending as a label."""
-    match outcome:
-        case Accepted():
-            return "accepted"
-        case Rejected():
-            return "rejected"
-        case Suppressed():
-            return "suppressed"
-        case RateLimited():
-            return "rate-limited"
-        case Expired():
-            return "expired"
-        case Duplicate() | Invalid() | Declined():
-            return outcome.type
-        case Unresolvable():
-            return "unresolvable"
-        case Unknown():
-            return "unknown"
-        case Failed():
-            return "failed"
-        case Validated():
-            return "validated"
-        case Cancelled():
-            return "cancelled"
-        case Obeyed():
-            return "obeyed"
 
 
 class Form(StrEnum):
