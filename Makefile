@@ -78,6 +78,10 @@ bench: .venv/.installed ## mails a second, CPU a mail and memory, beside peers
 bench-quick: .venv/.installed ## the same with few mails, to see that it runs
 	@$(BIN)/python -m benchmarks.run --quick
 
+.PHONY: bench-stages
+bench-stages: .venv/.installed ## CPU a mail of each stage of the way, without Kafka and relay
+	@$(BIN)/python -m benchmarks.stages
+
 ## Checking
 
 .PHONY: check
