@@ -33,7 +33,8 @@ Rule: TypeAlias = Callable[[str], str | None]
 MAX_TEXT = 256
 MAX_TENANT = 128
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2.2
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_LONGEST_TRACEPARENT = 512
 _JSON = re.compile(r"application/json|text/json|[^/]+/[^/]+\+json")  # CloudEvents 1.0.2 JSON format, 3.1.1
 
 
@@ -42,8 +43,18 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def is_traceparent(value: str) -> bool:
-    return _TRACEPARENT.fullmatch(value) is not None
+def traceparent(value: str) -> str | None:
+    """The trace and the span that it names, as version 00 has it; None where it names none (W3C Trace Context, 3.2).
+
+    Of a version to come, only what 00 knows is kept (4.3).
+    """
+    found = _TRACEPARENT.fullmatch(value) if len(value) <= _LONGEST_TRACEPARENT else None
+    if found is None:
+        return None
+    version, ids, flags, more = found.groups()
+    if version == "00":
+        return None if more else value
+    return f"00-{ids}-{int(flags, 16) & 1:02x}"
 
 
 def _version(value: str) -> str | None:

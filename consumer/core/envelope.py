@@ -28,6 +28,7 @@ _PLAIN = {name: _AS_PLAIN.get(name, name) for name in attribute.RULES}
 _BINARY = {name: _AS_BINARY.get(name, f"ce_{name}") for name in attribute.RULES}
 _ASSUMED = {"specversion": "1.0", "source": "plain"}
 _PLAIN_HEADERS = frozenset(("tenant", "request_id", "operation", "content-type", "expirytime", "correlationid"))
+_TRACES = frozenset(("traceparent", "ce_traceparent"))
 _MAGIC = b"\x00"
 _MAGIC_BYTES = 5  # Confluent's wire format: the magic byte and the id of a schema
 _BOM = b"\xef\xbb\xbf"
@@ -98,9 +99,12 @@ def _headers(record: Record) -> tuple[Headers, tuple[_Flaw, ...]]:
     for written, value in record.headers:
         name = written.lower()
         ours = name in _PLAIN_HEADERS or name.startswith("ce_")
+        if name in _TRACES:  # one that is none, or comes twice, is ignored: W3C Trace Context, 3.2 and 4.3
+            headers[name] = "" if name in headers else value.decode(errors="replace")
+            continue
         if ours and name in headers:
             flaws.append(_Flaw(f"header {_nameable(name)}: given twice"))
-        if (ours or name == "traceparent") and name not in headers:
+        if ours and name not in headers:
             try:
                 headers[name] = value.decode()
             except UnicodeDecodeError:
@@ -199,7 +203,7 @@ def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_
         value = unwrapped.attributes.get(name)
         if value is None and name in attribute.REQUIRED:
             flaws.append(_Flaw(f"{unwrapped.place(name)}: missing"))
-        elif value is not None:
+        elif value is not None and (name != "traceparent" or isinstance(value, str)):
             error = rule(value) if isinstance(value, str) else "not a string"
             if error is None:
                 known[name] = cast("str", value)
@@ -209,7 +213,7 @@ def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_
 
 
 def _subject(record: Record, headers: Headers, known: Mapping[str, str], kinds: Kinds) -> Subject:
-    trace = known.get("traceparent") or headers.get("traceparent", "")
+    traces = (known.get("traceparent"), headers.get("traceparent"))  # the event's own before that of its transport
     return Subject(
         record.at,
         record.origin,
@@ -217,7 +221,7 @@ def _subject(record: Record, headers: Headers, known: Mapping[str, str], kinds: 
         id=known.get("id"),
         type=kinds.types.get(known.get("type", "")),
         correlation_id=known.get("correlationid"),
-        traceparent=trace if attribute.is_traceparent(trace) else None,
+        traceparent=next((found for trace in traces if trace and (found := attribute.traceparent(trace))), None),
     )
 
 

@@ -254,6 +254,39 @@ def test_time_trace_and_correlation_are_carried() -> None:
 def test_a_trace_in_a_header_of_its_own_is_carried_and_one_that_is_none_is_ignored() -> None:
     assert event(plain(("tenant", b"a"), ("traceparent", TRACE.encode()))).subject.traceparent == TRACE
     assert event(binary(("ce_traceparent", b"canary"))).subject.traceparent is None
+    assert event(binary(("ce_traceparent", b"canary"), ("traceparent", TRACE.encode()))).subject.traceparent == TRACE
+
+
+IDS = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        pytest.param(f"00-{IDS}-01", f"00-{IDS}-01", id="sampled"),
+        pytest.param(f"00-{IDS}-00", f"00-{IDS}-00", id="not sampled"),
+        pytest.param(f"cc-{IDS}-03-what-comes", f"00-{IDS}-01", id="a version to come"),
+        pytest.param(f"cc-{IDS}-02", f"00-{IDS}-00", id="a flag to come"),
+        pytest.param(f"00-{IDS}-01-more", None, id="more than version 00 has"),
+        pytest.param(f"cc-{IDS}-01.more", None, id="more without its hyphen"),
+        pytest.param(f"ff-{IDS}-01", None, id="the version that is none"),
+        pytest.param(f"00-{IDS.upper()}-01", None, id="upper case"),
+        pytest.param(f"00-{'0' * 32}-b7ad6b7169203331-01", None, id="no trace"),
+        pytest.param(f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01", None, id="no parent"),
+        pytest.param(f"cc-{IDS}-01-{'x' * 500}", None, id="too long"),
+        pytest.param("", None, id="empty"),
+        pytest.param("\xff", None, id="not UTF-8"),
+    ],
+)
+def test_a_trace_is_kept_as_version_00_has_it_and_a_bad_one_is_no_error(given: str, kept: str | None) -> None:
+    assert event(binary(("ce_traceparent", given.encode("latin-1")))).subject.traceparent == kept
+    assert event(plain(("tenant", b"a"), ("traceparent", given.encode("latin-1")))).subject.traceparent == kept
+
+
+def test_a_trace_that_comes_twice_or_is_no_text_is_no_error() -> None:
+    twice = (("ce_traceparent", TRACE.encode()), ("ce_traceparent", TRACE.encode()))
+    assert event(binary(*twice)).subject.traceparent is None
+    assert event(structured(traceparent=7)).subject.traceparent is None
 
 
 @pytest.mark.parametrize(
