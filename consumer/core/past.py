@@ -1,6 +1,6 @@
 """What an outcome tells whoever takes its partition over."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from consumer.core.attribute import PARKED_COMMAND
 from consumer.core.ending import Concluded
@@ -10,11 +10,10 @@ from consumer.core.record import Coordinates
 from consumer.core.trials import trial_of
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """One outcome of before. `mark` is the id's fingerprint, None where the request had no readable id.
+class Past(NamedTuple):
+    """One outcome of before: a tuple, for a takeover makes very many.
 
-    `at` is when it was written, `sent` when a relay took a body, and for how many recipients each. `trial` is the type
+    `mark` is the id's fingerprint, None where the request had no readable id. `at` is when it was written, `sent` when a relay took a body, and for how many recipients each. `trial` is the type
     of a trial that was carried out.
     """
 

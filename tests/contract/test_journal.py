@@ -288,4 +288,4 @@ async def _records(bootstrap: str, topic: str, partition: int) -> list[Record]:
     client.assign([place])
     batches = await client.getmany(timeout_ms=5000)
     await client.stop()
-    return [record_of(raw) for raw in batches.get(place, [])]
+    return [record_of(raw, partition) for raw in batches.get(place, [])]

@@ -97,7 +97,7 @@ class KafkaJournal:
             async for batch in reader.stretch(self._names.suppressions, partition, first, end):
                 for raw in batch:
                     if raw.value is None:
-                        values.pop(raw.key, None)
+                        values.pop(raw.key or b"", None)
                     else:
                         values[raw.key or b""] = raw.value
             return Suppressions(read_all(values, partition), read_position(values))

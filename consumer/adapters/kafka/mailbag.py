@@ -6,9 +6,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from consumer.adapters.kafka.batches import raw
 from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
 from consumer.adapters.kafka.reader import record_of
 from consumer.core.record import Record
@@ -27,14 +29,14 @@ class KafkaMailbag:
         try:
             client = await self._started()
             self._go_to(client, {TopicPartition(self._names.feedback, number): at for number, at in positions.items()})
-            batches = await client.getmany(timeout_ms=round(within * 1000), max_records=most)
+            batches: Any = await client.getmany(timeout_ms=round(within * 1000), max_records=most)
         except GONE_WRONG:
             await self.aclose()
             await asyncio.sleep(self._cluster.retry_backoff)
             return []
         for place, batch in batches.items():
             self._expected[place] = batch[-1].offset + 1
-        return [record_of(raw) for batch in batches.values() for raw in batch]
+        return [record_of(one, place.partition) for place, batch in batches.items() for one in batch]
 
     async def aclose(self) -> None:
         """Let go; bounded."""
@@ -62,6 +64,7 @@ class KafkaMailbag:
                 # Also where the topic was made anew, or retention was faster than we: on with what is there.
                 auto_offset_reset="earliest",
                 isolation_level="read_committed",
+                value_deserializer=raw,
                 fetch_max_wait_ms=500,
             )
             try:

@@ -1,14 +1,10 @@
 """What a written outcome tells whoever takes its partition over: read from its headers, its body is not parsed."""
 
-# The library has types for half of itself.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
-
+from binascii import unhexlify
+from functools import lru_cache
 from math import isfinite
-from typing import Any
 
-from aiokafka import ConsumerRecord
-
+from consumer.adapters.kafka.batches import Raw
 from consumer.core.attribute import PARKED_COMMAND, TRIALS
 from consumer.core.encode import DIGEST_HEADER, KIND_HEADER, SENT_AT_HEADER, outcome_type
 from consumer.core.ids import Use, fingerprint
@@ -21,35 +17,45 @@ _TRIALS = {outcome_type(trial).encode(): trial for trial in TRIALS}
 _TRIED = frozenset((b"accepted", b"rejected", b"failed", b"unknown", b"validated"))
 
 
-def read_past(raw: ConsumerRecord[Any, Any]) -> Past | None:
+def read_past(record: Raw) -> Past | None:
     """The outcome in a record of the outcome topic; None for what somebody else has written there."""
-    headers: dict[str, bytes] = dict(raw.headers)
+    headers = dict(record.headers)
     try:
-        origin = Coordinates(int(headers["ce_originpartition"]), int(headers["ce_originoffset"]))
+        origin = Coordinates(_number(headers["ce_originpartition"]), _number(headers["ce_originoffset"]))
         kind = headers[KIND_HEADER]
-        digest = bytes.fromhex(headers.get(DIGEST_HEADER, b"").decode())
-        tenant, request_id = _text(headers, "ce_tenant"), _text(headers, "ce_causationid")
-        sent = _sent(headers.get(SENT_AT_HEADER, b""))
-    except (KeyError, ValueError, TypeError, AttributeError):
+        digest = unhexlify(headers.get(DIGEST_HEADER) or b"")
+        tenant, request_id = _tenant(headers.get("ce_tenant")), headers.get("ce_causationid")
+        sent = _sent(headers.get(SENT_AT_HEADER) or b"")
+        named = headers.get("ce_type")
+        mark = None
+        if tenant is not None and request_id is not None:
+            mark = fingerprint(tenant, request_id.decode(), command=named == _COMMAND)
+    except (KeyError, ValueError, TypeError):
         return None
-    command = headers.get("ce_type") == _COMMAND
-    mark = None if tenant is None or request_id is None else fingerprint(tenant, request_id, command=command)
-    trial = _TRIALS.get(headers.get("ce_type", b"")) if kind in _TRIED else None
+    trial = _TRIALS.get(named or b"") if kind in _TRIED else None
     use = Use.USED if kind in _USED else Use.FREE
-    return Past(raw.timestamp / 1000, tenant, mark, origin, digest, use, sent, trial)
+    return Past(record.timestamp / 1000, tenant, mark, origin, digest, use, sent, trial)
 
 
-def _text(headers: dict[str, bytes], name: str) -> str | None:
-    value = headers.get(name)
+def _number(value: bytes | None) -> int:
+    return int(value)  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache(maxsize=1024)
+def _tenant(value: bytes | None) -> str | None:
+    """A tenant's name, once: it is in every one of its outcomes, and kept with each."""
     return None if value is None else value.decode()
 
 
 def _sent(value: bytes) -> tuple[tuple[float, int], ...]:
-    pairs = (one.partition(b":") for one in value.split(b",") if one)
-    return tuple((_finite(float(at)), int(recipients)) for at, _, recipients in pairs)
+    if not value:
+        return ()
+    return tuple([_body(one) for one in value.split(b",") if one]) if b"," in value else (_body(value),)
 
 
-def _finite(at: float) -> float:
-    if not isfinite(at):
+def _body(value: bytes) -> tuple[float, int]:
+    at, _, recipients = value.partition(b":")
+    when = float(at)
+    if not isfinite(when):
         raise ValueError
-    return at
+    return when, int(recipients)

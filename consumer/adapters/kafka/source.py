@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from typing_extensions import override
 
+from consumer.adapters.kafka.batches import raw
 from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
 from consumer.adapters.kafka.reader import Reader, record_of
 from consumer.core.record import Coordinates, Record
@@ -59,6 +60,7 @@ class KafkaSource:
             # The default, latest, would silently skip everything for a group that is new or has expired.
             auto_offset_reset="none",
             isolation_level="read_committed",
+            value_deserializer=raw,
             session_timeout_ms=round(membership.session_timeout * 1000),
             heartbeat_interval_ms=round(membership.heartbeat_interval * 1000),
             rebalance_timeout_ms=round(membership.rebalance_timeout * 1000),
@@ -83,7 +85,7 @@ class KafkaSource:
             return []
         self._refuse_twins()
         try:
-            batches = await client.getmany(*places, timeout_ms=round(within * 1000), max_records=most)
+            batches: Any = await client.getmany(*places, timeout_ms=round(within * 1000), max_records=most)
         except OffsetOutOfRangeError as error:
             raise BrokenError(
                 f"{self._names.requests}: records that were not read yet have been deleted. Lengthen the topic's "
@@ -91,7 +93,7 @@ class KafkaSource:
             ) from error
         except KafkaError as error:
             raise BrokenError(f"{self._names.requests}: cannot be read: {type(error).__name__}") from error
-        return [record_of(raw) for batch in batches.values() for raw in batch]
+        return [record_of(one, place.partition) for place, batch in batches.items() for one in batch]
 
     def seek(self, partition: int, offset: int) -> None:
         client = self._joined()
