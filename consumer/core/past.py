@@ -13,8 +13,8 @@ from consumer.core.trials import trial_of
 class Past(NamedTuple):
     """One outcome of before: a tuple, for a takeover makes very many.
 
-    `mark` is the id's fingerprint, None where the request had no readable id. `at` is when it was written, `sent` when a relay took a body, and for how many recipients each. `trial` is the type
-    of a trial that was carried out.
+    `mark` is the id's fingerprint, None where the request had no readable id. `at` is when it was written, `sent` when
+    a relay took a body, and for how many recipients each. `trial` is the type of a trial that was carried out.
     """
 
     at: float
