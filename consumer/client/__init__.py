@@ -20,9 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
 
-from aiokafka import AIOKafkaProducer
-
-from consumer.adapters.kafka.client import Cluster, stopped
+from consumer.adapters.kafka.client import Cluster
 from consumer.client import events
 from consumer.client.events import Emission, OutcomeEvent
 from consumer.client.reading import (
@@ -35,6 +33,7 @@ from consumer.client.reading import (
     partitions,
     telling,
 )
+from consumer.client.writing import Writer
 from consumer.core.attribute import SEND_EMAIL
 from consumer.core.record import Coordinates
 
@@ -85,25 +84,25 @@ class Client:
         *,
         request_id: str | None = None,
         event_type: str = SEND_EMAIL,
+        within: float = WITHIN,
     ) -> Submitted:
         """Write a request; it has come to Kafka when this returns. Without an id it gets a new one.
 
         Raises `KafkaAwayError`: submit it again under the same id then; `TooLargeError`: do not. Nothing else is
-        checked here; what breaks the schema ends as an outcome (`consumer validate` tells before).
+        checked here; what breaks the schema ends as an outcome (`consumer validate` tells before). What Kafka has not
+        confirmed after `within` seconds is given up, and not written when Kafka is back.
         """
-        return await self.emit(
-            events.request(request_id or str(uuid.uuid4()), tenant, data, event_type, source=self._source)
-        )
+        asked = events.request(request_id or str(uuid.uuid4()), tenant, data, event_type, source=self._source)
+        return await self.emit(asked, within=within)
 
-    async def emit(self, emission: Emission) -> Submitted:
+    async def emit(self, emission: Emission, *, within: float = WITHIN) -> Submitted:
         """Write a record as it is. Raises `KafkaAwayError` or `TooLargeError`."""
         answer: asyncio.Future[OutcomeEvent] = asyncio.get_running_loop().create_future()
         name = emission.id or ""
         with self._expecting(name), telling():
-            async with asyncio.timeout(WITHIN):
-                written = await self._producer.send_and_wait(
-                    self._topic, emission.value, key=emission.key, headers=list(emission.headers)
-                )
+            written = await self._producer.send_and_wait(
+                self._topic, emission.value, key=emission.key, headers=emission.headers, within=within
+            )
             # No await from here on: an outcome is either early already or finds its answer waiting.
             at = Coordinates(written.partition, written.offset)
             self._answers[str(at)] = answer
@@ -115,6 +114,10 @@ class Client:
     async def emit_all(self, emissions: Collection[Emission]) -> list[Submitted]:
         """Write records, one after another. Raises `KafkaAwayError` or `TooLargeError`."""
         return [await self.emit(emission) for emission in emissions]
+
+    async def reaches(self, within: float) -> bool:
+        """Whether a broker answers within so many seconds."""
+        return await self._producer.reaches(within)
 
     async def follow(self, outcomes: Outcomes) -> None:
         """Hand outcomes to who waits for them, for ever; while Kafka is away nobody gets one."""
@@ -170,10 +173,10 @@ async def connected(
 ) -> AsyncGenerator[Client]:
     """`connect`, for who has a `Cluster` already."""
     await partitions(cluster, requests)  # otherwise the broker may make it, its own way
-    producer: Any = AIOKafkaProducer(**cluster.options(), acks="all", enable_idempotence=True)
+    producer = Writer(cluster)
     client = Client(producer, requests, source)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(_stop, producer)
+        stack.push_async_callback(producer.stop)
         with telling():
             async with asyncio.timeout(WITHIN):
                 await producer.start()
@@ -196,7 +199,3 @@ async def _following(client: Client, outcomes: Outcomes) -> AsyncGenerator[None]
         await asyncio.wait((task,))
         if not task.cancelled():
             task.result()
-
-
-async def _stop(producer: Any) -> None:  # noqa: ANN401
-    await stopped(producer.stop(), 2.0)

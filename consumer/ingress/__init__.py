@@ -6,17 +6,18 @@ and one that dies takes nobody's mail along: what it had published has its outco
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from aiohttp import web
 
 from consumer.adapters import schemas
-from consumer.client import Client, KafkaAwayError, OutcomeEvent, TooLargeError
+from consumer.adapters.metrics import CallMetrics
+from consumer.client import Client, KafkaAwayError, OutcomeEvent, Submitted, TooLargeError
 from consumer.core import attribute
 from consumer.core.attribute import media_type
 from consumer.core.judge import Judge
@@ -25,16 +26,23 @@ from consumer.ingress.openapi import ID_HEADERS, PATHS, document
 LARGEST = 900_000
 """Bytes of a body: with its envelope it has to fit into a record."""
 
-READ_WITHIN = 15.0
-"""Seconds that a client has for its body."""
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_UNCOUNTED = frozenset(("/openapi.json", "/healthz", "/api/v1/solution/health"))
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long an outcome is waited for, in seconds, and how many calls may be under way."""
+    """How long an outcome is waited for, in seconds, and how many calls may be under way.
+
+    A client has `read` seconds for its body, and `idle` seconds for the head of its first call or the next one.
+    """
 
     wait: float = 10.0
     in_flight: int = 500
+    read: float = 15.0
+    idle: float = 75.0
 
 
 class _RefusedError(Exception):
@@ -50,22 +58,40 @@ class _RefusedError(Exception):
 class Ingress:
     """The calls. `client` has to follow the outcomes."""
 
-    def __init__(self, client: Client, limits: Limits) -> None:
+    def __init__(self, client: Client, limits: Limits, metrics: CallMetrics) -> None:
         self._client = client
         self._limits = limits
+        self._metrics = metrics
+        metrics.room(limits.in_flight)
         self._under_way = 0
         self._document = orjson.dumps(document())
         self._judges = {type_: Judge(schemas.requests()[type_]) for type_ in PATHS.values()}
 
     def application(self) -> web.Application:
         """For aiohttp."""
-        application = web.Application(client_max_size=LARGEST)
+        application = web.Application(client_max_size=LARGEST, middlewares=[self._counted])
         for path in PATHS:
             application.router.add_post(path, self._call)
         application.router.add_get("/openapi.json", self._described)
         application.router.add_get("/healthz", self._well)
         application.router.add_get("/api/v1/solution/health", self._well)
         return application
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Each call and its answer, in JSON also where it has come to the wrong path; health is not counted."""
+        clock = asyncio.get_running_loop().time
+        began, status = clock(), 500
+        try:
+            answer = await handler(request)
+            status = answer.status
+        except web.HTTPException as refused:
+            status = refused.status
+            answer = _astray(refused)
+        finally:
+            if request.path not in _UNCOUNTED:
+                self._metrics.answered(PATHS.get(request.path), status, clock() - began)
+        return answer
 
     async def _described(self, _: web.Request) -> web.Response:
         return _json(200, self._document)
@@ -76,7 +102,7 @@ class Ingress:
     async def _call(self, request: web.Request) -> web.Response:
         if self._under_way >= self._limits.in_flight:
             return _told(_RefusedError(503, "too many calls are under way", Retry_After="1"), None)
-        self._under_way += 1
+        self._count(+1)
         request_id: str | None = None
         try:
             request_id = _id(request)
@@ -84,32 +110,42 @@ class Ingress:
         except _RefusedError as refused:
             return _told(refused, request_id)
         finally:
-            self._under_way -= 1
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        self._under_way += more
+        self._metrics.in_flight(self._under_way)
 
     async def _answered(self, request: web.Request, request_id: str) -> web.Response:
         type_ = PATHS[request.path]
         tenant = _tenant(request)
         data = await self._data(request, type_)
-        try:
-            async with asyncio.timeout(self._limits.wait):
-                submitted = await self._client.submit(tenant, data, request_id=request_id, event_type=type_)
-        except (KafkaAwayError, TimeoutError):
-            text = "Kafka cannot be reached: call again with the same Request-ID"
-            raise _RefusedError(503, text, Retry_After="5") from None
-        except TooLargeError:
-            raise _RefusedError(413, "the request is larger than a record may be") from None
+        submitted = await self._submitted(tenant, data, request_id, type_)
         seen = await submitted.outcome(self._limits.wait)
         if seen is None:
             body = {"message": "The request was taken; its outcome is still to come.", "requestId": request_id}
             return _json(202, orjson.dumps(body), {"Request-ID": request_id})
         return _outcome(seen, request_id)
 
+    async def _submitted(self, tenant: str, data: Mapping[str, object], request_id: str, type_: str) -> Submitted:
+        """The request, once it is in Kafka."""
+        try:
+            within = self._limits.wait
+            return await self._client.submit(tenant, data, request_id=request_id, event_type=type_, within=within)
+        except KafkaAwayError as error:
+            self._metrics.unpublished("no-answer" if isinstance(error.__cause__, TimeoutError) else "kafka-away")
+            text = "Kafka cannot be reached: call again with the same Request-ID"
+            raise _RefusedError(503, text, Retry_After="5") from None
+        except TooLargeError:
+            self._metrics.unpublished("too-large")
+            raise _RefusedError(413, "the request is larger than a record may be") from None
+
     async def _data(self, request: web.Request, type_: str) -> Mapping[str, object]:
         """The body, if it is what is asked for."""
         if media_type(request.headers.get("Content-Type", "")) != "application/json":
             raise _RefusedError(415, "content-type: expected application/json")
         try:
-            async with asyncio.timeout(READ_WITHIN):
+            async with asyncio.timeout(self._limits.read):
                 content = await request.read()
         except TimeoutError:
             raise _RefusedError(408, "the body did not come in time", Connection="close") from None
@@ -123,6 +159,12 @@ class Ingress:
         if errors:
             raise _RefusedError(400, "; ".join(errors))
         return data
+
+
+def _astray(refused: web.HTTPException) -> web.Response:
+    """No such path, or no such method there."""
+    headers = {"Allow": refused.headers["Allow"]} if "Allow" in refused.headers else {}
+    return _json(refused.status, orjson.dumps({"message": f"{refused.reason}: see /openapi.json"}), headers)
 
 
 def _tenant(request: web.Request) -> str:
@@ -166,10 +208,17 @@ def _json(status: int, body: bytes, headers: Mapping[str, str] | None = None) ->
 
 
 @asynccontextmanager
-async def serving(client: Client, host: str, port: int, limits: Limits) -> AsyncGenerator[int]:
+async def serving(
+    client: Client, host: str, port: int, limits: Limits, metrics: CallMetrics | None = None
+) -> AsyncGenerator[int]:
     """Calls are taken as long as this is open; the port that they come to. Raises `OSError` where it cannot listen."""
     runner = web.AppRunner(
-        Ingress(client, limits).application(), access_log=None, shutdown_timeout=limits.wait + READ_WITHIN
+        Ingress(client, limits, metrics or CallMetrics()).application(),
+        access_log=None,
+        handle_signals=False,
+        # Also for the head of a first call: it is what ends connections that say nothing, or say it slowly.
+        keepalive_timeout=limits.idle,
+        shutdown_timeout=limits.wait * 2 + limits.read,
     )
     await runner.setup()
     try:

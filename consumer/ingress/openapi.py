@@ -30,6 +30,7 @@ _ANSWERS = {
     "422": "The relay refused it for good.",
     "424": "It refers to what cannot be had.",
     "429": "Limited or blocked; with a limit, `Retry-After` says how long.",
+    "502": "The relay cannot be used as it is said; `type` names how far it came.",
     "503": "Kafka cannot be reached, or there are too many calls; call again with the same request id.",
     "504": "The relay may or may not have it, and nobody can find out.",
 }

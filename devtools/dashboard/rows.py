@@ -1,6 +1,6 @@
 """What the dashboard shows: from what users notice to what causes it."""
 
-from consumer.adapters.metrics import table
+from consumer.adapters.metrics import calls, table
 from consumer.adapters.metrics.table import Form, Metric
 from devtools.dashboard.panel import GREEN, RED, YELLOW, Panel, Steps
 
@@ -267,6 +267,33 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                     (f"min({table.CONFIG_API_OK.name}{{@}})", "config-api is well"),
                 ),
                 (table.TENANTS, table.TENANTS_FILE_OK, table.CONFIG_API_OK),
+            ),
+        ),
+    ),
+    (
+        "HTTP API",
+        (
+            Panel(
+                "Answers a second",
+                ((f"sum by (status) (rate({calls.ANSWERS.name}{{@}}[$__rate_interval])) > 0", "{{status}}"),),
+                (calls.ANSWERS,),
+                "ops",
+                stacked=True,
+            ),
+            Panel(
+                "Call to answer (p99)",
+                ((_quantile("0.99", calls.ANSWER_SECONDS, "operation"), "{{operation}}"),),
+                (calls.ANSWER_SECONDS,),
+                "s",
+            ),
+            Panel(
+                "Calls in flight, room, and what Kafka did not confirm in 5 minutes",
+                (
+                    (f"sum({calls.CALLS_IN_FLIGHT.name}{{@}})", "in flight"),
+                    (f"sum({calls.ROOM.name}{{@}})", "room"),
+                    (f"sum by (why) (increase({calls.PUBLISH_ERRORS.name}{{@}}[5m])) > 0", "{{why}}"),
+                ),
+                (calls.CALLS_IN_FLIGHT, calls.ROOM, calls.PUBLISH_ERRORS),
             ),
         ),
     ),

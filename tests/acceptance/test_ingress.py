@@ -1,6 +1,7 @@
 """The HTTP API as a process, in front of a consumer at work."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -11,35 +12,41 @@ import aiohttp
 import pytest
 
 from devtools.child import Child
-from tests.acceptance.service import WITHIN
+from tests.acceptance.service import until
 from tests.acceptance.stage import Stage
 
 MAIL = {"subject": "Hello", "recipient": "ann@example.com", "message": "World"}
 
 
 @asynccontextmanager
-async def ingress(stage: Stage, **more: str) -> AsyncIterator[str]:
-    """Its URL."""
+async def ingress(stage: Stage, **more: str) -> AsyncIterator[tuple[str, str]]:
+    """Where its calls go, and where its health and metrics are."""
     log = stage.folder / "ingress.log"
     environment = {**stage.settings, "CONSUMER_INGRESS__PORT": "0", **more}
     child = Child.start([sys.executable, "-m", "consumer", "ingress"], log=log, environment=environment)
     try:
-        async with asyncio.timeout(WITHIN):
-            while "listening on " not in log.read_text():  # noqa: ASYNC110  asked from outside
-                await asyncio.sleep(0.05)
-        yield log.read_text().partition("listening on ")[2].split()[0]
+        await until(lambda: "taking calls" in log.read_text() or not child.running)
+        told = {line["event"]: line.get("address") for line in map(json.loads, log.read_text().splitlines())}
+        yield f"http://{told['taking calls']}", f"http://{told['listening']}"
     finally:
         child.kill()
 
 
 async def test_a_call_is_sent_and_answered_with_its_outcome(stage: Stage) -> None:
     await stage.run()
-    async with ingress(stage) as url, aiohttp.ClientSession() as session:
+    async with ingress(stage) as (url, beside), aiohttp.ClientSession() as session:
         headers = {"Tenant": "acme", "Request-ID": "http-1"}
         async with session.post(f"{url}/send-email", json=MAIL, headers=headers) as answer:
             assert (answer.status, list(await answer.json())) == (200, ["message"])
         async with session.post(f"{url}/send-email", json=MAIL, headers={"Tenant": "nobody"}) as answer:
             assert (answer.status, (await answer.json())["type"]) == (404, "unknown-tenant")
+        async with session.get(f"{beside}/readyz") as answer:
+            assert (answer.status, await answer.json()) == (200, {"ready": True, "checks": {"kafka": True}})
+        async with session.get(f"{beside}/metrics") as answer:
+            counted = await answer.text()
+        assert 'consumer_ingress_calls_total{operation="email.send-email.v1",status="200"} 1.0' in counted
+        async with session.get(f"{url}/metrics") as answer:
+            assert answer.status == 404  # whoever may call need not see them
     await stage.outcomes.reach(2)
     assert stage.outcomes.all[0].headers["ce_causationid"] == "http-1"
     assert len(stage.relay.taken) == 1
@@ -50,7 +57,7 @@ async def test_a_call_is_sent_and_answered_with_its_outcome(stage: Stage) -> Non
 async def test_schemathesis_finds_nothing(stage: Stage, tmp_path: Path) -> None:
     stage.tenants = {"acme": {"mode": "dry-run"}}
     await stage.run()
-    async with ingress(stage, CONSUMER_INGRESS__WAIT="2s") as url:
+    async with ingress(stage, CONSUMER_INGRESS__WAIT="2s") as (url, _):
         uv = str(Path(sys.executable).with_name("uv"))
         command = [uv, "tool", "run", "--from", "schemathesis>=4,<5", "schemathesis"]
         if (await run([*command, "--version"], tmp_path)).returncode:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from consumer.adapters.metrics import Metrics
+from consumer.adapters.metrics import CallMetrics, Metrics
 from devtools.dashboard import dashboard
 from devtools.tools import NoToolError, promtool
 
@@ -68,6 +68,19 @@ def parked(values: str, reason: str) -> tuple[str, str]:
     return series("consumer_parked", values, reason=reason)
 
 
+def calls(**statuses: str) -> tuple[tuple[str, str], ...]:
+    name, asked = "consumer_ingress_calls_total", "email.send-email.v1"
+    return tuple(series(name, values, operation=asked, status=status.strip("_")) for status, values in statuses.items())
+
+
+def errors(values: str, why: str = "kafka-away") -> tuple[tuple[str, str], ...]:
+    return (series("consumer_ingress_publish_errors_total", values, why=why),)
+
+
+INGRESS = series("consumer_ingress_build_info", "1x3000", version="1", python="3")
+ROOM = series("consumer_ingress_room", "500x3000")
+GONE, FULL = "EmailConsumerIngressAbsent", "EmailConsumerIngressFull"
+UNPUBLISHED, LATE_ANSWERS = "EmailConsumerIngressCannotPublish", "EmailConsumerIngressAnswersLate"
 BUILD = series("consumer_build_info", "1x3000", version="1", python="3")
 STALLED, LAG = "consumer_stalled_seconds", "consumer_lag_records"
 LOOP = "consumer_event_loop_lag_seconds"
@@ -264,6 +277,25 @@ SCENES = (
         series("process_open_fds", "100x20"),
         series("process_max_fds", "1000x20"),
     ),
+    fires(
+        "EmailConsumerFilesRunOut",
+        "nine of ten of an ingress",
+        "10m",
+        INGRESS,
+        series("process_open_fds", "900x20"),
+        series("process_max_fds", "1000x20"),
+    ),
+    fires(GONE, "gone since", "30m", series("consumer_ingress_build_info", "1x10")),
+    quiet(GONE, "one is there", "30m", INGRESS),
+    quiet(GONE, "nobody ever had one", "30m", BUILD),
+    fires(UNPUBLISHED, "one in ten", "15m", *calls(_200="0+90x20", _503="0+10x20"), *errors("0+10x20")),
+    quiet(UNPUBLISHED, "one in fifty", "15m", *calls(_200="0+98x20", _503="0+2x20"), *errors("0+2x20")),
+    quiet(UNPUBLISHED, "only too large", "15m", *calls(_413="0+10x20"), *errors("0+10x20", "too-large")),
+    fires(FULL, "450 of 500", "10m", series("consumer_ingress_in_flight", "450x20"), ROOM),
+    quiet(FULL, "a peak of a minute", "10m", series("consumer_ingress_in_flight", "10x8 500 10x10"), ROOM),
+    fires(LATE_ANSWERS, "a third", "40m", *calls(_200="0+20x60", _202="0+10x60")),
+    quiet(LATE_ANSWERS, "a tenth", "40m", *calls(_200="0+90x60", _202="0+10x60")),
+    quiet(LATE_ANSWERS, "one in a quiet night", "40m", *calls(_200="0x60", _202="0x10 1x50")),
 )
 
 
@@ -294,8 +326,11 @@ def test_promtool_understands_what_the_dashboard_asks(judge: Path, tmp_path: Pat
     assert len(rules) > 30
 
 
-def test_promtool_has_nothing_to_say_against_our_metrics(judge: Path) -> None:
-    served = generate_latest(Metrics().registry)
+@pytest.mark.parametrize("metrics", [Metrics, CallMetrics])
+def test_promtool_has_nothing_to_say_against_our_metrics(
+    judge: Path, metrics: type[Metrics] | type[CallMetrics]
+) -> None:
+    served = generate_latest(metrics().registry)
     done = subprocess.run([judge, "check", "metrics"], input=served, capture_output=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 

@@ -243,7 +243,7 @@ def test_alerts_point_to_their_pages_and_those_not_wanted_are_gone() -> None:
     assert rules["metadata"]["labels"]["release"] == "prometheus"
     alerts = {rule["alert"]: rule for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule}
     assert "EmailConsumerProducersBroken" not in alerts
-    assert len(alerts) == 24
+    assert len(alerts) == 28
     for name, rule in alerts.items():
         assert rule["annotations"]["runbook_url"] == f"https://wiki.example/email/{name}.md"
         assert rule["labels"]["team"] == "mail"

@@ -12,6 +12,8 @@ import jsonschema_rs
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from consumer.adapters.metrics import CALLS, CallMetrics
+from consumer.adapters.metrics.calls import OPERATIONS, STATUSES
 from consumer.client import Client, OutcomeEvent
 from consumer.ingress import LARGEST, Limits, serving
 from consumer.ingress.openapi import PATHS, document
@@ -71,13 +73,17 @@ class Api:
 
 
 @asynccontextmanager
-async def serving_for(kafka: Kafka, **limits: Any) -> AsyncIterator[Api]:  # noqa: ANN401
+async def serving_for(
+    kafka: Kafka,
+    metrics: CallMetrics | None = None,
+    **limits: Any,  # noqa: ANN401
+) -> AsyncIterator[Api]:
     client = Client(kafka, "requests", "/test")
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(client.follow(kafka))  # type: ignore[arg-type]
         async with (
             aiohttp.ClientSession() as session,
-            serving(client, "127.0.0.1", 0, Limits(**{"wait": 5.0, **limits})) as port,
+            serving(client, "127.0.0.1", 0, Limits(**{"wait": 5.0, **limits}), metrics) as port,
         ):
             yield Api(session, port)
         following.cancel()
@@ -190,6 +196,89 @@ async def test_a_client_that_goes_away_harms_nobody() -> None:
         await writer.drain()
         writer.close()
         assert (await api.post()).status == 200
+
+
+HEAD = (
+    b"POST /send-email HTTP/1.1\r\nHost: x\r\nTenant: acme\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
+)
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /send", HEAD], ids=["nothing", "half a line", "a head without end"])
+async def test_who_does_not_come_to_the_point_is_hung_up_on(begun: bytes) -> None:
+    kafka = Kafka()
+    async with serving_for(kafka, idle=0.3) as api:
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(begun)
+        assert await reader.read() == b""
+        writer.close()
+    assert kafka.written == []
+
+
+async def test_a_body_that_comes_too_slowly_is_408_and_takes_no_room_any_more() -> None:
+    kafka, metrics = Kafka(), CallMetrics()
+    async with serving_for(kafka, metrics, read=0.2, in_flight=1) as api:
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(HEAD + b"\r\n{")
+        assert (await reader.readline()).split()[1] == b"408"
+        assert b"Connection: close" in await reader.read()
+        writer.close()
+        assert count(metrics, "consumer_ingress_in_flight") == 0
+        assert (await api.post()).status == 200
+    assert [event["id"] for event in kafka.written] == ["r-1"]
+
+
+async def test_a_body_that_grows_beyond_the_cap_without_saying_so_is_413() -> None:
+    kafka = Kafka()
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(LARGEST // 50_000 + 2):
+            yield b" " * 50_000
+
+    async with serving_for(kafka) as api:
+        given = {**HEADERS, "Content-Type": "application/json"}
+        async with api.session.post(f"{api.url}/send-email", data=endless(), headers=given) as answer:
+            assert answer.status == 413
+    assert kafka.written == []
+
+
+async def test_where_there_is_nothing_the_answer_is_json_too() -> None:
+    async with serving_for(Kafka()) as api:
+        assert (await api.post(path="/send-mail")).body == {"message": "Not Found: see /openapi.json"}
+        async with api.session.delete(f"{api.url}/send-email") as answer:
+            assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+            assert await answer.json() == {"message": "Method Not Allowed: see /openapi.json"}
+
+
+def count(metrics: CallMetrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+async def test_each_call_is_counted_by_what_it_asked_for_and_how_it_was_answered() -> None:
+    metrics, kafka = CallMetrics(), Kafka()
+    async with serving_for(kafka, metrics, in_flight=7) as api:
+        await api.post()
+        await api.post(b"{")
+        await api.post(path="/nowhere")
+        kafka.away = True
+        await api.post()
+        async with api.session.get(f"{api.url}/healthz"):
+            pass
+    asked = {"operation": "email.send-email.v1"}
+    for status in ("200", "400", "503"):
+        assert count(metrics, "consumer_ingress_calls_total", **asked, status=status) == 1
+    assert count(metrics, "consumer_ingress_calls_total", operation="other", status="404") == 1
+    assert count(metrics, "consumer_ingress_calls_total", operation="other", status="200") == 0
+    assert count(metrics, "consumer_ingress_call_seconds_count", **asked) == 3
+    assert count(metrics, "consumer_ingress_publish_errors_total", why="kafka-away") == 1
+    assert count(metrics, "consumer_ingress_room") == 7
+
+
+def test_what_is_counted_of_calls_is_what_the_table_has_and_the_description_knows() -> None:
+    families = {family.name for family in CallMetrics().registry.collect() if family.name.startswith("consumer_")}
+    assert families == {metric.name.removesuffix("_total") for metric in CALLS} | {"consumer_ingress_build_info"}
+    assert set(OPERATIONS) == set(PATHS.values())
+    described = {status for path in document()["paths"].values() for status in path["post"]["responses"]}
+    assert described == set(STATUSES) - {"405", "500"}
 
 
 async def test_health_and_the_description_are_served() -> None:

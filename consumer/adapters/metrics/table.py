@@ -5,7 +5,7 @@ their values is there from the start, at 0, so that a rate over it is never "no 
 only partitions come and go.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import get_args
@@ -29,7 +29,10 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A row of the table. `values` are those of the label; empty where they come and go."""
+    """A row of the table. `values` are those of the label; empty where they come and go.
+
+    `second` is a second label with its values.
+    """
 
     name: str
     form: Form
@@ -39,6 +42,7 @@ class Metric:
     label: str | None = None
     values: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    second: tuple[str, tuple[str, ...]] | None = None
 
 
 KNOWN_TYPES = (
@@ -322,19 +326,35 @@ Served at `/metrics`. Besides these: `consumer_build_info{version, python}`, alw
 
 This page is made from the code: `consumer reference metrics > docs/metrics.md`.
 
-| metric | type | unit | labels | what it says | what to do |
+"""
+_COLUMNS = """| metric | type | unit | labels | what it says | what to do |
 |---|---|---|---|---|---|
+"""
+_OF_CALLS = """
+## Of `consumer ingress`
+
+Served by that process, on `CONSUMER_HTTP__PORT` and not on the port of its calls. Besides these:
+`consumer_ingress_build_info{version, python}`, always 1, and `process_*`.
+
 """
 
 
-def reference() -> str:
-    """docs/metrics.md."""
-    return _HEAD + "".join(_rows())
+def reference(of_calls: Iterable[Metric]) -> str:
+    """docs/metrics.md: this table, and that of the HTTP API."""
+    ours = "".join(_rows(TABLE))
+    return _HEAD + _COLUMNS + ours + _OF_CALLS + _COLUMNS + "".join(_rows(of_calls))
 
 
-def _rows() -> Iterator[str]:
-    for metric in TABLE:
-        values = ", ".join(f"`{value}`" for value in metric.values)
-        labels = f"`{metric.label}`{': ' if values else ''}{values}" if metric.label else ""
-        cells = (f"`{metric.name}`", metric.form, metric.unit, labels, metric.meaning, metric.to_do)
+def _rows(metrics: Iterable[Metric]) -> Iterator[str]:
+    for metric in metrics:
+        cells = (f"`{metric.name}`", metric.form, metric.unit, _labels(metric), metric.meaning, metric.to_do)
         yield f"| {' | '.join(cells)} |\n"
+
+
+def _labels(metric: Metric) -> str:
+    named = [(metric.label, metric.values)] if metric.label else []
+    return "; ".join(_label(name, values) for name, values in (*named, *([metric.second] if metric.second else [])))
+
+
+def _label(name: str, values: tuple[str, ...]) -> str:
+    return f"`{name}`{': ' if values else ''}{', '.join(f'`{value}`' for value in values)}"
