@@ -8,13 +8,14 @@ and no two wait for one another.
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 from types import TracebackType
 from typing import TypeAlias
 
 from consumer.core.attachment import Caps, Fetched, Gone, NoRoom, Refusal, Refused, Wanted, memory, unresolvable
 from consumer.core.budget import Budget
+from consumer.core.frozen import frozen
 from consumer.core.outcome import Unresolvable
 from consumer.core.parking import Progress
 from consumer.core.resolve import NONE, Values, tokens, unresolved
@@ -34,7 +35,7 @@ AROUND = 262_144
 MOST_ERRORS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contents:
     """All that the request refers to. `files` are in the order of its attachments."""
 

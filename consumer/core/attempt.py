@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from consumer.core.frozen import frozen
 from consumer.core.reply import Reply
 
 
@@ -25,7 +26,7 @@ class Stage(StrEnum):
     BODY = "body"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """The relay took its decision. `recipients` has a reply each, in the order of the mail's recipients.
 

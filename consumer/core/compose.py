@@ -14,6 +14,7 @@ from hashlib import blake2b
 from typing_extensions import override
 
 from consumer.core import wire
+from consumer.core.frozen import frozen
 from consumer.core.mail import Address
 from consumer.core.mime import LINE, base64, body, clean, filename_parameter, header, media_type, phrase, plain_filename
 
@@ -34,7 +35,7 @@ class Part:
     lines: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Letter:
     """What a mail is made of, resolved and in wire form. Its repr tells nobody's data."""
 

@@ -1,10 +1,11 @@
 """What an attempt means for its request: an outcome, or another attempt later."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage, Withheld
 from consumer.core.ending import Again, Concluded, Ending, Later
+from consumer.core.frozen import frozen
 from consumer.core.ladder import LADDER, next_attempt
 from consumer.core.letter import Posted, signed
 from consumer.core.network import NOT_ALLOWED
@@ -44,7 +45,7 @@ _VERDICTS = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.BODY})
 """Where a permanent reply is about this mail; before that it is about us or the relay, and somebody can mend it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chance:
     """What a decision needs from the world: the time, and a number in [0, 1] for the jitter."""
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from consumer.core.frozen import frozen
 from consumer.core.outcome import Outcome, Subject
 from consumer.core.parking import FRESH, Progress, Reason
 from consumer.core.request import Command
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Concluded:
     """It has its outcome. `digest` stands for its content; `progress` holds what was sent on the way there."""
 

@@ -16,6 +16,7 @@ import orjson
 
 from consumer.core import attribute
 from consumer.core.attribute import REQUESTS, Kinds
+from consumer.core.frozen import frozen
 from consumer.core.outcome import Invalid, Subject
 from consumer.core.record import Record
 from consumer.core.timestamp import parse_timestamp
@@ -36,7 +37,7 @@ _BOM = b"\xef\xbb\xbf"
 Headers: TypeAlias = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """An unwrapped request whose attributes are in order; `data` is JSON still to be judged."""
 

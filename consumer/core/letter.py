@@ -1,11 +1,12 @@
 """From a request and its tenant to a letter, an envelope and a relay."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from consumer.core.address import is_token, parse_address, parse_recipient
 from consumer.core.attachment import Fetched
 from consumer.core.compose import Letter, Part, compose, date_header, message_id, needs_smtputf8
+from consumer.core.frozen import frozen
 from consumer.core.list_headers import faults
 from consumer.core.mail import Address, Mail
 from consumer.core.outcome import Invalid
@@ -23,7 +24,7 @@ _PRIORITIES = {  # X-Priority is what readers look at, Importance is the standar
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Posted:
     """A mail for those recipients (indices into the request's) that have no final answer yet, and its relay.
 

@@ -1,15 +1,16 @@
 """A mail ready for the wire."""
 
-from dataclasses import dataclass
 from typing import NewType
 
 from typing_extensions import override
+
+from consumer.core.frozen import frozen
 
 Address = NewType("Address", str)
 """An address in the form that goes on the wire (domain as A-labels): made by `parse_address` only."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mail:
     """Envelope and content. `content` has CRLF line ends and is not dot-stuffed; its repr tells nobody's data.
 

@@ -7,6 +7,7 @@ a catch-all: one ending more then fails the type check where it must be thought 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from consumer.core.frozen import frozen
 from consumer.core.parked_command import Verb
 from consumer.core.record import Coordinates
 from consumer.core.reply import Answer, Reply
@@ -23,7 +24,7 @@ class Timed:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusal:
     """A recipient that was refused for good, with the relay's own words, or that is blocked."""
 
@@ -31,7 +32,7 @@ class Refusal:
     reply: Answer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """The relay took it for at least one recipient. `at` is when it said so, in seconds since the epoch."""
 
@@ -182,7 +183,7 @@ Outcome: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """What an outcome is about: the attributes of its request, as far as they could be read."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from heapq import heappop, heappush
 
+from consumer.core.frozen import frozen
 from consumer.core.outcome import Subject
 from consumer.core.record import Coordinates
 from consumer.core.reply import Answer, Reply
@@ -38,7 +39,7 @@ QUEUED = frozenset((Reason.WINDOW, Reason.SHARE))
 """Who waits for one of these stands in the tenant's queue."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """What earlier attempts came to. Recipients are named by their index in the request."""
 

@@ -1,9 +1,10 @@
 """What Kafka gives: records and the places where they lie."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from typing_extensions import override
+
+from consumer.core.frozen import frozen
 
 ORIGIN_HEADER = "email_origin"
 """Header of a forwarded record: where the producer's own record lies, as `partition:offset`."""
@@ -22,7 +23,7 @@ class Coordinates(NamedTuple):
         return f"{self.partition}:{self.offset}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """One record of the request topic, untouched. `timestamp` is in seconds since the epoch."""
 

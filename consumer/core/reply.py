@@ -7,10 +7,12 @@ from typing import TypeAlias
 
 from typing_extensions import override
 
+from consumer.core.frozen import frozen
+
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")  # RFC 2034, 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """One SMTP answer (RFC 5321, 4.2): `text` is without the codes, its lines joined by a space."""
 

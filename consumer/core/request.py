@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from consumer.core.frozen import frozen
 from consumer.core.outcome import Subject
 from consumer.core.parked_command import ParkedCommand
 from consumer.core.send_email import SendEmail
@@ -9,7 +10,7 @@ from consumer.core.send_test_email import SendTestEmail
 from consumer.core.validate_credentials import ValidateCredentials
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A request for one mail. Of a test mail, `test` is what was asked for, and `email` what is to be sent.
 

@@ -6,12 +6,13 @@ tokens again (`Mask`), so that outcomes carry what the producer wrote.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from typing_extensions import override
 
 from consumer.core.address import is_token, parse_address, parse_recipient
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Withheld
+from consumer.core.frozen import frozen
 from consumer.core.reply import Reply
 from consumer.core.send_email import SendEmail
 
@@ -24,7 +25,7 @@ _AT = ("@", "+40", "=", "%40", "%")  # as it is, xtext, bounce addresses, URLs, 
 _WORD = re.compile(r"[^\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Values:
     """What tokens stand for, as far as they are known. Its repr tells nothing of it."""
 
@@ -39,7 +40,7 @@ NONE = Values()
 """Of a request in which there are no tokens."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolved:
     """A request with values in place of tokens.
 
