@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from consumer.core.record import Coordinates, Headers, Record
-from consumer.core.send_email import SendEmail
+from consumer.core.send_email import SendEmail, read_email
 from consumer.core.tenant import Relay, Tenant
 
 PLAIN_HEADERS: Headers = (("tenant", b"acme"), ("request_id", b"r-1"), ("operation", b"send-email"))
@@ -36,7 +36,7 @@ def record(
 
 def email(**fields: object) -> SendEmail:
     """A mail from fields as they stand on the wire: `email(cc=["bob@example.com"], **{"from": ...})`."""
-    return SendEmail.model_validate(body(**fields))
+    return read_email(body(**fields))
 
 
 def tenant(name: str = "acme", **fields: object) -> Tenant:

@@ -60,7 +60,7 @@ def _posted(path: Path, around: Around) -> Posted:
     request = _request(path, around.tenant, now)
     if request.email.attachments:
         print(f"without its {len(request.email.attachments)} attachments, which are not fetched here", file=sys.stderr)
-        request = replace(request, email=request.email.model_copy(update={"attachments": ()}))
+        request = replace(request, email=replace(request.email, attachments=()))
     tenant = _tenant(request.tenant, around.tenants)
     values = _values(request.email, around.pii)
     posted = post(request, tenant, values, (), answered=frozenset(), now=now)

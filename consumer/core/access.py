@@ -13,10 +13,23 @@ from typing_extensions import override
 
 from consumer.core import wire
 from consumer.core.closed import Closed
-from consumer.core.send_email import as_port, as_scheme
 from consumer.core.tenant import DEFAULT_PORTS, MicrosoftAccount, Relay, Scheme, Tenant
 
 _TLS_AT_CONNECT = 465  # RFC 8314, 3.3
+
+
+def _as_port(value: object) -> object:
+    """A port is a number, also in digits; JSON Schema knows one kind of number: 25.0 is an integer."""
+    if isinstance(value, str) and wire.PORT.fullmatch(value):
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _as_scheme(value: object) -> object:
+    """An empty one is the default (second seed)."""
+    if value in ("", "smtp"):
+        return Scheme.SMTP
+    return Scheme.SMTPS if value == "smtps" else None
 
 
 class MicrosoftAuth(Closed):
@@ -51,8 +64,8 @@ class Access(Closed):
     """A relay and a login. An empty user says that there is no login; None is what the request does not say."""
 
     smtp_host: Annotated[str, StringConstraints(max_length=253, pattern=wire.HOST)] | None = None
-    smtp_port: Annotated[int, BeforeValidator(as_port), Field(ge=1, le=65535)] | None = None
-    smtp_scheme: Annotated[Scheme, BeforeValidator(as_scheme)] | None = None
+    smtp_port: Annotated[int, BeforeValidator(_as_port), Field(ge=1, le=65535)] | None = None
+    smtp_scheme: Annotated[Scheme, BeforeValidator(_as_scheme)] | None = None
     smtp_user: Annotated[str, StringConstraints(max_length=320, pattern=wire.USER)] | None = None
     smtp_pass: Annotated[str, StringConstraints(max_length=4096, pattern=wire.PASSWORD)] | None = None
 

@@ -6,7 +6,7 @@ includes the names of its fields, may be personal data.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import orjson
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from consumer.core.outcome import Invalid
 from consumer.core.parked_command import ParkedCommand
 from consumer.core.record import Record
 from consumer.core.request import Command, Request, Validation
-from consumer.core.send_email import SendEmail
+from consumer.core.send_email import SendEmail, read_email
 from consumer.core.send_test_email import SendTestEmail, mail_of
 from consumer.core.validate_credentials import ValidateCredentials
 
@@ -55,7 +55,7 @@ class Decoder:
 
 
 def _send_email(record: Record, event: Event) -> Request | Refused:
-    email = SendEmail.model_validate(event.data)
+    email = read_email(cast("dict[str, Any]", event.data))
     errors = _beyond_schema(email)
     if errors:
         return _refused(event, errors)

@@ -10,17 +10,18 @@ from enum import StrEnum
 from math import inf
 from typing import Annotated, Any, Literal
 
-from pydantic import StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, ValidationError, model_validator
 
+from consumer.core import wire
 from consumer.core.attribute import Kinds, kinds
 from consumer.core.closed import Closed
 from consumer.core.envelope import Refused, unwrap
 from consumer.core.judge import Judge
 from consumer.core.outcome import Invalid, Subject
 from consumer.core.record import Record
-from consumer.core.send_email import Recipient, Timestamp
 from consumer.core.suppression import TEACHING, Kind, Lesson, Policy
 from consumer.core.suppression_list import event_id
+from consumer.core.timestamp import parse_timestamp
 
 FEEDBACK = "email.feedback.v1"
 KINDS: Kinds = kinds({FEEDBACK: FEEDBACK, "feedback": FEEDBACK}, assumed=FEEDBACK)
@@ -39,14 +40,26 @@ class Heard(StrEnum):
     UNUSABLE = "unusable"  # it breaks the contract, or its token or key is not known
 
 
+def _fits(value: str) -> str:
+    if wire.RECIPIENT_FITS.match(value):
+        return value
+    raise ValueError
+
+
+def _seconds(value: object) -> object:
+    return parse_timestamp(value) if isinstance(value, str) else None
+
+
 class Told(Closed):
     """The body: of whom, and what."""
 
     kind: Literal["bounce", "complaint", "block", "unblock"]
-    recipient: Recipient | None = None
+    recipient: (
+        Annotated[str, StringConstraints(max_length=254, pattern=wire.RECIPIENT), AfterValidator(_fits)] | None
+    ) = None
     digest: Annotated[str, StringConstraints(pattern="^[0-9a-f]{8}:[0-9a-f]{32}$")] | None = None
     code: Annotated[str, StringConstraints(pattern=r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}$")] | None = None
-    until: Timestamp | None = None
+    until: Annotated[float, BeforeValidator(_seconds)] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> "Told":

@@ -7,6 +7,7 @@ tokens again (`Mask`), so that outcomes carry what the producer wrote.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
+from typing import Any
 
 from typing_extensions import override
 
@@ -84,9 +85,9 @@ def resolved(email: SendEmail, values: Values) -> Resolved:
     recipients = tuple(map(values.of, email.recipients))
     if not values.by_token:
         return Resolved(email, recipients)
-    attachments = tuple(one.model_copy(update={"url": values.of(one.url)}) for one in email.attachments)
-    changed: dict[str, object] = {name: _put(getattr(email, name), values) for name in _TEXTS}
-    return Resolved(email.model_copy(update=changed | {"attachments": attachments}), recipients)
+    attachments = tuple(replace(one, url=values.of(one.url)) for one in email.attachments)
+    changed: dict[str, Any] = {name: _put(getattr(email, name), values) for name in _TEXTS}
+    return Resolved(replace(email, **changed, attachments=attachments), recipients)
 
 
 class Mask:
@@ -137,7 +138,7 @@ def discreet(attempt: Attempt, values: Values) -> Attempt:
 
 
 _ADDRESSES = ("/to/", "/cc/", "/bcc/", "/replyTo/", "/from")
-_TEXTS = ("recipient", "several", "cc", "bcc", "sender", "reply_to", "subject", "text", "html")
+_TEXTS = ("to", "cc", "bcc", "sender", "reply_to", "subject", "text", "html")
 
 
 def _places(email: SendEmail) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing_extensions import override
 from consumer.core import wire
 from consumer.core.access import Access, missing, relay_of_access
 from consumer.core.outcome import Invalid
-from consumer.core.send_email import MailAddress, SendEmail, local_fits
+from consumer.core.send_email import SendEmail
 from consumer.core.tenant import Tenant
 from consumer.core.timestamp import format_timestamp
 
@@ -30,13 +30,20 @@ If you did not expect it, there is nothing that you have to do.
 """
 
 
+def _local_fits(value: str) -> str:
+    """RFC 5321, 4.5.3.1.1."""
+    if wire.LOCAL_FITS.match(value):
+        return value
+    raise ValueError
+
+
 class SendTestEmail(Access):
     """A recipient, and whatever is to be used in place of the tenant's configuration."""
 
-    email: MailAddress
+    email: Annotated[str, StringConstraints(max_length=254, pattern=wire.ADDRESS), AfterValidator(_local_fits)]
     from_name: Annotated[str, StringConstraints(max_length=256, pattern=wire.LINE)] | None = None
     from_address: (
-        Annotated[str, StringConstraints(max_length=254, pattern=wire.MAILBOX), AfterValidator(local_fits)] | None
+        Annotated[str, StringConstraints(max_length=254, pattern=wire.MAILBOX), AfterValidator(_local_fits)] | None
     ) = None
 
     @override
@@ -49,9 +56,7 @@ class SendTestEmail(Access):
 def mail_of(test: SendTestEmail, *, tenant: str, request_id: str, asked_at: float) -> SendEmail:
     """The mail to send: it says that it is a test, and who asked for it. In doubt it is not sent a second time."""
     text = _TEXT.format(tenant=tenant, id=request_id, at=format_timestamp(asked_at))
-    return SendEmail.model_validate(
-        {"to": (test.email,), "subject": f"Test email for {tenant}", "text": text, "onUnknown": "report"}
-    )
+    return SendEmail((test.email,), subject=f"Test email for {tenant}", text=text, on_unknown="report")
 
 
 def as_tested(test: SendTestEmail, tenant: Tenant) -> Tenant | Invalid:

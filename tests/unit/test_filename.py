@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core import wire
+from consumer.adapters.schemas import load
 from consumer.core.filename import LONGEST, filename
+
+WRITTEN = load("send-email.v1")["definitions"]["attachment"]["properties"]["filename"]["pattern"]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,6 @@ def test_a_long_name_is_cut_and_keeps_its_ending() -> None:
 def test_whatever_comes_there_is_a_name_that_can_be_sent(disposition: str, path: str) -> None:
     for name in (filename(disposition, path), filename(f'attachment; filename="{disposition}"', path)):
         assert 0 < len(name) <= LONGEST
-        assert re.fullmatch(wire.FILENAME, name)
+        assert re.fullmatch(WRITTEN, name)
         assert name == name.strip(" .")
         name.encode()

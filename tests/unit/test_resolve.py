@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage
 from consumer.core.reply import Reply
 from consumer.core.resolve import Mask, Values, discreet, resolved, tokens, unresolved
-from consumer.core.send_email import SendEmail
+from consumer.core.send_email import SendEmail, read_email
 
 ANN, BOB, TEXT, URL = "NS-EU-A-1", "NS-EU-B-1", "NS-EU-T-1", "NS-EU-U-1"
 VALUES = Values({ANN: "Ann.Smith@Example.com", BOB: "bob@bücher.example", TEXT: "Hello\nWorld", URL: "https://h/x"})
@@ -18,7 +18,7 @@ MASK = Mask(VALUES)
 
 def email(**fields: object) -> SendEmail:
     given: dict[str, Any] = {"to": ["eve@example.com"], "text": "World"} | fields
-    return SendEmail.model_validate({name: value for name, value in given.items() if value is not None})
+    return read_email({name: value for name, value in given.items() if value is not None})
 
 
 EVERYWHERE = {

@@ -84,7 +84,7 @@ def test_a_test_mails_addresses_have_the_rules_of_other_addresses() -> None:
 
 
 def test_the_types_have_the_rules_of_the_schema() -> None:
-    definitions, attachment = REQUEST["definitions"], REQUEST["definitions"]["attachment"]["properties"]
+    definitions = REQUEST["definitions"]
     connection = definitions["connection"]["properties"]
     assert {
         wire.ADDRESS: definitions["address"]["pattern"],
@@ -92,21 +92,17 @@ def test_the_types_have_the_rules_of_the_schema() -> None:
         wire.RECIPIENT: definitions["recipient"]["pattern"],
         wire.RECIPIENT_FITS.pattern: definitions["recipient"]["allOf"][0]["pattern"],
         wire.LINE: definitions["subject"]["pattern"],
-        wire.URL: definitions["url"]["pattern"],
-        wire.FILENAME: attachment["filename"]["pattern"],
-        wire.MEDIA_TYPE: attachment["contentType"]["pattern"],
-        wire.CONTENT_ID: attachment["cid"]["pattern"],
         wire.HOST: connection["server"]["pattern"],
         wire.PORT.pattern: definitions["port"]["pattern"],
         wire.USER: connection["user"]["pattern"],
         wire.PASSWORD: connection["password"]["pattern"],
         wire.HEADER_NAME: definitions["headers"]["propertyNames"]["pattern"],
     } == {pattern: pattern for pattern in (
-        wire.ADDRESS, wire.LOCAL_FITS.pattern, wire.RECIPIENT, wire.RECIPIENT_FITS.pattern, wire.LINE, wire.URL,
-        wire.FILENAME, wire.MEDIA_TYPE, wire.CONTENT_ID, wire.HOST, wire.PORT.pattern, wire.USER, wire.PASSWORD,
+        wire.ADDRESS, wire.LOCAL_FITS.pattern, wire.RECIPIENT, wire.RECIPIENT_FITS.pattern, wire.LINE,
+        wire.HOST, wire.PORT.pattern, wire.USER, wire.PASSWORD,
         wire.HEADER_NAME,
     )}  # fmt: skip
-    assert definitions["attachment"]["pattern"] == wire.URL
+    assert definitions["attachment"]["pattern"] == definitions["url"]["pattern"]
     assert FEEDBACK["definitions"] == {name: definitions[name] for name in ("recipient", "timestamp")}
     assert definitions["headerValue"]["pattern"] == wire.LINE
 

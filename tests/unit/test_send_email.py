@@ -1,5 +1,6 @@
-"""The typed request and the published schema are the same contract."""
+"""What keeps the published schema is read into types, and nothing of it is lost or made up."""
 
+from datetime import datetime
 from typing import Any
 
 import jsonschema_rs
@@ -7,11 +8,10 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from consumer.adapters.schemas import load
 from consumer.core import wire
-from consumer.core.send_email import SendEmail
+from consumer.core.send_email import SendEmail, read_email
 from consumer.core.tenant import Scheme
 from tests.builders import body, email
 
@@ -128,12 +128,67 @@ requests = st.builds(
 )
 
 
-def model_takes(data: object) -> bool:
-    try:
-        SendEmail.model_validate(data)
-    except ValidationError:
-        return False
-    return True
+def as_written(mail: SendEmail) -> dict[str, Any]:
+    """The mail on the wire again, in the words of the second seed and without defaults."""
+    connection = mail.connection
+    written: dict[str, Any] = {
+        "to": list(mail.to),
+        "cc": list(mail.cc),
+        "bcc": list(mail.bcc),
+        "from": mail.sender,
+        "replyTo": list(mail.reply_to),
+        "subject": mail.subject,
+        "text": mail.text,
+        "html": mail.html,
+        "attachments": [
+            those_given(
+                url=one.url, filename=one.filename, contentType=one.content_type, cid=one.cid, sha256=one.sha256
+            )
+            for one in mail.attachments
+        ],
+        "headers": dict(mail.headers),
+        "priority": mail.priority,
+        "connection": connection
+        and those_given(
+            server=connection.server,
+            port=connection.port,
+            user=connection.user,
+            password=connection.password,
+            scheme=connection.scheme.value,
+        ),
+        "hLimit": mail.h_limit,
+        "onUnknown": mail.on_unknown,
+        "sendAt": mail.send_at,
+    }
+    return {name: value for name, value in written.items() if value not in (None, [], {}, "")}
+
+
+def those_given(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def in_one_vocabulary(data: dict[str, Any]) -> dict[str, Any]:
+    """What `as_written` has to come to."""
+    wanted: dict[str, Any] = {"priority": "normal"} | data
+    if "recipient" in wanted:
+        wanted["to"] = [wanted.pop("recipient")]
+    if "message" in wanted:
+        wanted["text"] = wanted.pop("message")
+    wanted["attachments"] = [{"url": one} if isinstance(one, str) else one for one in wanted.get("attachments", ())]
+    if "sendAt" in wanted:
+        wanted["sendAt"] = datetime.fromisoformat(wanted["sendAt"]).timestamp()
+    if "connection" in wanted:
+        connection = wanted["connection"]
+        port = {"port": int(connection["port"])} if "port" in connection else {}
+        wanted["connection"] = connection | port | {"scheme": connection.get("scheme") or "smtp"}
+    return {name: value for name, value in wanted.items() if value not in (None, [], {}, "")}
+
+
+def assert_read_as_written(data: dict[str, Any]) -> None:
+    mail = read_email(data)
+    assert as_written(mail) == in_one_vocabulary(data)
+    assert isinstance(mail.h_limit, int | None)
+    assert mail.connection is None or isinstance(mail.connection.port, int | None)
 
 
 @settings(max_examples=2500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -144,9 +199,10 @@ def model_takes(data: object) -> bool:
 @example({**SEED_2, "attachments": ["http://a"] * 51})
 @example({**SEED_2, "headers": {f"x-{n}": "y" for n in range(51)}})
 @example({**SEED_2, "text": "x" * 10_485_761})
-def test_schema_and_model_take_the_same_requests(data: object) -> None:
-    data = orjson.loads(orjson.dumps(data))
-    assert VALIDATOR.is_valid(data) is model_takes(data)
+def test_a_request_that_keeps_the_schema_is_read_as_it_was_written(data: object) -> None:
+    wire_form = orjson.loads(orjson.dumps(data))
+    if VALIDATOR.is_valid(wire_form):
+        assert_read_as_written(wire_form)
 
 
 DEFINITIONS = SCHEMA["definitions"]
@@ -176,10 +232,11 @@ def described(**more: str) -> dict[str, Any]:
 @pytest.mark.parametrize("place", PLACES)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
-def test_the_model_takes_whatever_text_the_schema_describes(place: str, data: st.DataObject) -> None:
+def test_whatever_text_the_schema_describes_is_read_as_it_was_written(place: str, data: st.DataObject) -> None:
     pattern, request = PLACES[place]
     wire_form = request(data.draw(st.from_regex(pattern)))
-    assert VALIDATOR.is_valid(wire_form) is model_takes(wire_form)
+    if VALIDATOR.is_valid(wire_form):
+        assert_read_as_written(wire_form)
 
 
 @pytest.mark.parametrize("word", [*sorted(wire.OWN_HEADERS), *(prefix + "x" for prefix in wire.OWN_HEADER_PREFIXES)])
@@ -187,16 +244,15 @@ def test_a_header_that_the_mail_sets_itself_is_refused_in_any_case_of_letters(wo
     for written in (word, word.upper(), word.title(), word.swapcase()):
         data = body(headers={written: "x"})
         assert not VALIDATOR.is_valid(data)
-        assert not model_takes(data)
 
 
 def test_the_first_seeds_sample_is_taken_as_it_stands_and_its_words_are_short_for_the_others() -> None:
-    mail = SendEmail.model_validate(SEED_1)
+    mail = read_email(SEED_1)
     assert (mail.to, mail.text, mail.subject) == (("string",), "string", "string")
 
 
 def test_the_second_seeds_sample_is_taken_as_it_stands() -> None:
-    mail = SendEmail.model_validate(SEED_2)
+    mail = read_email(SEED_2)
     assert mail.connection is not None
     assert (mail.sender, mail.connection.port, mail.connection.scheme) == ("me@myemail.com", 1234, Scheme.SMTP)
     assert mail.to == ("destination1@email.com", "destination2@email.com")
@@ -228,9 +284,3 @@ def test_no_text_form_of_a_mail_tells_its_content() -> None:
     )
     told = (repr(mail), str(mail), f"{mail}", repr(mail.connection), str(mail.connection), repr(mail.attachments))
     assert not any("canary" in text for text in told)
-
-
-def test_the_error_of_a_mail_does_not_tell_its_content() -> None:
-    with pytest.raises(ValidationError) as refused:
-        email(to=["canary"], subject="canary\n")
-    assert "canary" not in str(refused.value)
