@@ -55,29 +55,21 @@ async def test_a_call_is_sent_and_answered_with_its_outcome(stage: Stage) -> Non
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_schemathesis_finds_nothing(stage: Stage, tmp_path: Path) -> None:
-    stage.tenants = {"acme": {"mode": "dry-run"}}
-    await stage.run()
-    async with ingress(stage, CONSUMER_INGRESS__WAIT="2s") as (url, _):
-        uv = str(Path(sys.executable).with_name("uv"))
-        command = [uv, "tool", "run", "--from", "schemathesis>=4,<5", "schemathesis"]
-        if (await run([*command, "--version"], tmp_path)).returncode:
-            pytest.skip("schemathesis cannot be installed")
-        checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-        flags = [
-            "--max-examples",
-            "60",
-            "--header",
-            "Tenant: acme",
-            "--checks",
-            checks,
-            "--suppress-health-check",
-            "all",
-        ]
-        done = await run([*command, "run", f"{url}/openapi.json", *flags], tmp_path)
+    """All its checks but one: what fits the schema may still end badly, for its outcome is the answer."""
+    stage.tenants = {"0": {"mode": "dry-run"}}
+    await stage.run(CONSUMER_WORK__TEST_EMAILS="100000", CONSUMER_WORK__VALIDATIONS="100000")
+    async with ingress(stage, CONSUMER_INGRESS__WAIT="1s") as (url, _):
+        program = str(Path(sys.executable).with_name("schemathesis"))
+        flags = ["--max-examples", "100", "--seed", "1", "--suppress-health-check", "all"]
+        flags += ["--checks", "all", "--exclude-checks", "positive_data_acceptance"]
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [program, "run", f"{url}/openapi.json", *flags],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=350,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout[-4000:]
-
-
-async def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return await asyncio.to_thread(
-        subprocess.run, command, cwd=folder, capture_output=True, text=True, timeout=350, check=False
-    )
+    assert "3 selected / 3 total" in done.stdout
