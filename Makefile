@@ -134,7 +134,7 @@ schemas-accept: .venv/.installed ## take the schemas as they are for published: 
 .PHONY: lock
 lock: .venv/.installed ## write the lock files anew after a change of dependencies (UPGRADE=1: newest versions)
 	$(LOCK) pyproject.toml --extra dev --annotation-style line $(if $(UPGRADE),--upgrade) --output-file requirements.lock
-	$(LOCK) pyproject.toml --no-annotate --constraints requirements.lock --output-file requirements-run.lock
+	$(LOCK) pyproject.toml --extra otel --no-annotate --constraints requirements.lock --output-file requirements-run.lock
 	$(LOCK) --group build --no-annotate --constraints requirements.lock --output-file requirements-build.lock
 
 .PHONY: clean

@@ -18,7 +18,7 @@ import uvloop
 from aiokafka.partitioner import murmur2
 from typing_extensions import override
 
-from benchmarks import events
+from benchmarks import events, spans
 from consumer.adapters import logs, schemas
 from consumer.adapters.clock import SystemClock
 from consumer.adapters.memory import KnownTenants
@@ -94,7 +94,10 @@ def _arguments() -> argparse.Namespace:
 
 async def _round() -> dict[str, float]:
     """Seconds of CPU time a mail, by stage."""
-    return _Stages().all() | {"the whole way, by delivery.py": await _way()} | {"the whole process": await _process()}
+    found = _Stages().all() | {"the whole way, by delivery.py": await _way()} | {"the whole process": await _process()}
+    found["the whole process, each mail traced"] = await _process(spans.around(1.0))
+    found["the whole process, 1 in 100 traced"] = await _process(spans.around(0.01))
+    return found
 
 
 class _Stages:
@@ -214,7 +217,7 @@ class _Desk:
         return float("inf")
 
 
-async def _process() -> float:
+async def _process(around: Callable[[World], World] = lambda world: world) -> float:
     """A backlog through stream, partitions, ticks and telemetry, with its outcomes as bytes."""
     kafka = _Topics(_PARTITIONS)
     for number in range(BACKLOG):
@@ -234,7 +237,7 @@ async def _process() -> float:
         Keeping(requests=float("inf")),
         lambda: "nonce",
     )
-    stream = Stream(world)
+    stream = Stream(around(world))
     gc.collect()
     started = time.process_time()
     async with asyncio.TaskGroup() as tasks:

@@ -2,6 +2,7 @@
 
 import ssl
 from math import inf
+from typing import TYPE_CHECKING
 
 from consumer.adapters.attachments import Patience, WebAttachments
 from consumer.adapters.config_api import ConfigApi
@@ -22,6 +23,13 @@ from consumer.core.suppression import Policy
 from consumer.core.tenants import Faults
 from consumer.ports import Clock, Tokens, Vault
 from consumer.settings import NetworkGuard, Oauth, Pii, Settings, Smtp, Suppression
+
+if TYPE_CHECKING:
+    from consumer.adapters.tracing import Tracing
+
+
+class WrongTracingError(Exception):
+    """Spans cannot go where OpenTelemetry's variables say."""
 
 
 def smtp_options(smtp: Smtp) -> SmtpOptions:
@@ -106,6 +114,19 @@ def tenants_of(settings: Settings, metrics: Metrics, clock: Clock) -> TenantsFil
         plain=settings.smtp.allow_plaintext,
         on_change=lambda state: metrics.tenants_file(ok=state.ok, tenants=state.tenants),
     )
+
+
+def tracing_of(settings: Settings) -> "Tracing | None":
+    """Spans around all that is done; None, with nothing imported, where they are off. Raises `WrongTracingError`."""
+    if not settings.tracing.enabled:
+        return None
+    from consumer.adapters.tracing import Tracing, TracingError, Where  # noqa: PLC0415
+
+    where = Where(settings.topics.requests, settings.kafka.group_id, settings.kafka.client_id)
+    try:
+        return Tracing(where)
+    except TracingError as error:
+        raise WrongTracingError(str(error)) from error
 
 
 def suppression_of(suppression: Suppression) -> Policy | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 _ROOT = Path(__file__).parent.parent
 _LOCKS = (
     ("requirements.lock", ("pyproject.toml", "--extra", "dev")),
-    ("requirements-run.lock", ("pyproject.toml", "--constraints", "requirements.lock")),
+    ("requirements-run.lock", ("pyproject.toml", "--extra", "otel", "--constraints", "requirements.lock")),
     ("requirements-build.lock", ("--group", "build", "--constraints", "requirements.lock")),
 )
 

@@ -54,15 +54,9 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 @commands.command(epilog=EPILOG)
-def run(
-    *,
-    workers: Annotated[
-        int | None,
-        typer.Option(help="So many processes, under one address; otherwise CONSUMER_WORK__WORKERS.", min=1, max=64),
-    ] = None,
-) -> None:
+def run() -> None:
     """Take requests, send mail, publish outcomes, until SIGTERM."""
-    raise typer.Exit(start(workers))
+    raise typer.Exit(start())
 
 
 @commands.command(epilog=EPILOG)

@@ -40,8 +40,7 @@ class Kafka(_Group):
     group_id: Name = "email-consumer"
     """The consumer group; also the first part of each transactional id."""
     group_instance_id: Name | None = None
-    """Makes this process a static member. Must differ from process to process: two with the same both consume.
-    Workers add their number to it."""
+    """Makes this process a static member. Must differ from process to process: two with the same both consume."""
     client_id: Name = "email-consumer"
     """How this process names itself in the broker's logs and quotas."""
     session_timeout: Duration = _seconds(15)
@@ -197,9 +196,6 @@ class NetworkGuard(_Group):
 
 
 class Work(_Group):
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """How many processes `consumer run` starts to share the work, under one address for health and metrics
-    (also `--workers`). What is said of a process (in_flight, parked, connections, memory) holds for each of them."""
     in_flight: Count = 1000
     """The most requests under way in this process."""
     parked: Count = 1_000_000
@@ -250,6 +246,11 @@ class Log(_Group):
     """auto: for people on a terminal, JSON otherwise."""
 
 
+class Tracing(_Group):
+    enabled: bool = False
+    """Makes spans with OpenTelemetry (the extra `otel`); where they go is up to its own variables, OTEL_..."""
+
+
 class Settings(BaseSettings):
     """All of them. Parts are handed to what needs them, not the whole."""
 
@@ -275,6 +276,7 @@ class Settings(BaseSettings):
     work: Work = Work()
     suppression: Suppression = Suppression()
     log: Log = Log()
+    tracing: Tracing = Tracing()
 
     @classmethod
     @override

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from consumer.settings.groups import Settings
 
@@ -22,6 +23,13 @@ def _different_topics(s: Settings) -> bool:
 
 def _logs_in(s: Settings) -> bool:
     return s.kafka.security_protocol.startswith("SASL")
+
+
+def _can_trace() -> bool:
+    try:
+        return find_spec("opentelemetry.sdk.trace") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 RULES: tuple[Rule, ...] = (
@@ -108,5 +116,10 @@ RULES: tuple[Rule, ...] = (
         ("smtp.connections_per_relay", "smtp.connections_total"),
         lambda s: s.smtp.connections_per_relay <= s.smtp.connections_total,
         "must be at most CONSUMER_SMTP__CONNECTIONS_TOTAL",
+    ),
+    Rule(
+        ("tracing.enabled",),
+        lambda s: not s.tracing.enabled or _can_trace(),
+        "needs OpenTelemetry: pip install 'consumer[otel]'",
     ),
 )

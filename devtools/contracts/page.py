@@ -44,7 +44,7 @@ _ATTRIBUTES = {
     "correlationid": "echoed in the outcome",
     "expirytime": "no later than this (RFC 3339)",
     "datacontenttype": "JSON, if it is given",
-    "traceparent": "carried through to the outcome (W3C Trace Context)",
+    "traceparent": "goes on in the outcome (W3C Trace Context); one that is none is ignored",
 }
 _PLAIN = {"id": "request_id", "type": "operation", "datacontenttype": "content-type"}
 _NOT_PLAIN = {"specversion", "source"}

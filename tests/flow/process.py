@@ -147,6 +147,7 @@ class Setup:
     )
     keeping: Keeping = field(default_factory=Keeping)
     suppression: Policy | None = None
+    around: Callable[[World], World] = lambda world: world
 
     def __post_init__(self) -> None:
         self.clock = ShiftedClock()
@@ -239,7 +240,7 @@ class Process:
 async def running(setup: Setup, *partitions: int) -> AsyncGenerator[Process, None]:
     """A process with these partitions (all of them by default); killed at the end."""
     world = setup.world()
-    stream = Stream(world)
+    stream = Stream(setup.around(world))
     process = Process(world, stream, asyncio.ensure_future(stream.run()))
     await asyncio.sleep(0)
     process.assign(*(partitions or range(setup.partitions)))

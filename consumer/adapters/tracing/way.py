@@ -1,0 +1,105 @@
+"""The way of a request, as a span: a child of whoever asked, and the parent of whoever reads the outcome."""
+
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self, TypeVar
+
+from opentelemetry import context, trace
+from opentelemetry.trace import Span, StatusCode
+from typing_extensions import override
+
+from consumer.adapters.tracing import names
+from consumer.adapters.tracing.spans import Spans, now, traceparent_of
+from consumer.core.decode import Asked, Refused
+from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Ordered, Skipped
+from consumer.core.outcome import Invalid, Subject, kind_of
+from consumer.core.record import Record
+from consumer.core.work import Work
+from consumer.delivery import Delivery, Desk
+
+Ended = TypeVar("Ended", Ending, Concluded | None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedDelivery(Delivery):
+    """A delivery whose outcomes name its own spans, so that their readers' spans come below them."""
+
+    spans: Spans
+
+    @classmethod
+    def of(cls, delivery: Delivery, spans: Spans) -> Self:
+        inner: dict[str, Any] = {field.name: getattr(delivery, field.name) for field in fields(delivery)}
+        return cls(**inner, spans=spans)
+
+    @override
+    async def handle(self, work: Work, desk: Desk) -> Ending:
+        return await self._traced(work, lambda way: Delivery.handle(way, work, desk))
+
+    @override
+    async def doubt(self, work: Work, lifetime: float) -> Ending:
+        return await self._traced(work, lambda way: Delivery.doubt(way, work, lifetime))
+
+    @override
+    async def cancel(self, work: Work) -> Concluded | None:
+        return await self._traced(work, lambda way: Delivery.cancel(way, work))
+
+    async def _traced(self, work: Work, go: Callable[[Delivery], Awaitable[Ended]]) -> Ended:
+        """Read first, for in an event that is all in its value the parent stands in there; and read only once."""
+        started = now()
+        asked = self.decode(work.record)
+        span = self.spans.process(work.record.at, asked.subject.traceparent, started)
+        with _current(span):
+            ending = await go(replace(self, decode=_known(asked)))
+            _tell(span, asked.subject, ending)
+            return _below(ending, traceparent_of(span))
+
+
+def _known(asked: Asked | Refused) -> Callable[[Record], Asked | Refused]:
+    return lambda record: asked  # noqa: ARG005
+
+
+@contextmanager
+def _current(span: Span) -> Generator[None]:
+    """The span of all that this task does meanwhile. What goes wrong is told by its type: texts quote."""
+    token = context.attach(trace.set_span_in_context(span))
+    try:
+        yield
+    except BaseException as error:
+        span.set_attribute(names.ERROR, type(error).__name__)
+        if isinstance(error, Exception):  # but not a task that was told to end
+            span.set_status(StatusCode.ERROR)
+        raise
+    finally:
+        context.detach(token)
+        span.end()
+
+
+def _tell(span: Span, subject: Subject, ending: Ending | None) -> None:
+    """What came of it, from closed sets. Of what was refused nothing is known for certain, so neither id nor tenant."""
+    if not span.is_recording():
+        return
+    if not (isinstance(ending, Concluded) and isinstance(ending.outcome, Invalid)):
+        told = {names.TENANT: subject.tenant, names.MESSAGE: subject.id}
+        span.set_attributes({name: value for name, value in told.items() if value is not None})
+    match ending:
+        case Concluded(outcome=outcome):
+            span.set_attribute(names.OUTCOME, kind_of(outcome))
+        case Later(reason):
+            span.set_attributes({names.OUTCOME: "parked", names.REASON: reason.value})
+        case Forwarded() | Skipped() | Again() | Ordered():
+            span.set_attribute(names.OUTCOME, type(ending).__name__.lower())
+        case None:
+            pass
+
+
+def _below(ending: Ended, traceparent: str | None) -> Ended:
+    """The same ending, whose outcome names the span in place of the request's."""
+    if traceparent is None:
+        return ending
+    if isinstance(ending, Concluded):
+        return replace(ending, subject=replace(ending.subject, traceparent=traceparent))
+    if isinstance(ending, Ordered):
+        command = ending.command
+        return replace(ending, command=replace(command, subject=replace(command.subject, traceparent=traceparent)))
+    return ending
