@@ -11,6 +11,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from consumer.cli.start import run  # noqa: PLC0415  imported late, see above
 
         return run()
+    if given[:2] == ["run", "--workers"] and len(given) == 3 and given[2] in map(str, range(1, 65)):
+        from consumer.cli.start import run  # noqa: PLC0415
+
+        return run(int(given[2]))
+    # consumer/workers/worker.py says this, nobody else.
+    if given[:1] == ["worker"] and len(given) == 3:
+        from consumer.cli.start import work  # noqa: PLC0415
+
+        return work(int(given[1]), int(given[2]))
     if given in (["healthcheck"], ["healthcheck", "--ready"]):
         from consumer.cli.health import healthcheck  # noqa: PLC0415
 

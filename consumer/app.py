@@ -19,10 +19,10 @@ import uvloop
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 
-from consumer.adapters import logs, page, schemas
+from consumer.adapters import logs, schemas
 from consumer.adapters.clock import SystemClock, watch_loop
 from consumer.adapters.config_api import ConfigApi
-from consumer.adapters.http import CannotListenError, serve
+from consumer.adapters.http import CannotListenError
 from consumer.adapters.kafka import topics
 from consumer.adapters.kafka.client import Cluster, Names
 from consumer.adapters.kafka.journal import KafkaJournal
@@ -41,11 +41,13 @@ from consumer.core.encode import outcome_event
 from consumer.core.ending import Concluded
 from consumer.core.feedback import FEEDBACK, Ear
 from consumer.core.ladder import LADDER
+from consumer.core.overview import Overview
 from consumer.core.partition import Keeping
 from consumer.core.record import Headers
 from consumer.core.tenant import HOUR
 from consumer.core.tenants import Faults
 from consumer.delivery import Delivery
+from consumer.front import Front, linked, served
 from consumer.outside import (
     WrongTracingError,
     guard_of,
@@ -86,8 +88,11 @@ def cluster(kafka: Kafka) -> Cluster:
     )
 
 
-def run(settings: Settings) -> int:
-    """Run until a signal says stop; the exit code."""
+def run(settings: Settings, link: int | None = None) -> int:
+    """Run until a signal says stop; the exit code.
+
+    A worker has the descriptor of a `link` to the process that started it, and is seen through that one.
+    """
     code = EX_SOFTWARE
     # What start-up has made stays. The default, a look at the youngest after 700, took 7 % of all CPU time.
     gc.freeze()
@@ -95,7 +100,7 @@ def run(settings: Settings) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.get_loop().set_exception_handler(logs.loop_exception)
-            code = runner.run(_run(settings))
+            code = runner.run(_run(settings, link))
     except* CannotListenError as wrong:
         code = _told(wrong, EX_UNAVAILABLE)
     except* BrokenError as wrong:
@@ -122,8 +127,16 @@ def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
 class App:
     """One process, wired up."""
 
-    def __init__(self, settings: Settings, tenants: TenantsFile | ConfigApi, metrics: Metrics, partitions: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tenants: TenantsFile | ConfigApi,
+        metrics: Metrics,
+        partitions: int,
+        link: int | None = None,
+    ) -> None:
         self._settings = settings
+        self._link = link
         self._tenants = tenants
         self._metrics = metrics
         self._telemetry = Telemetry(metrics, logs.concluded)
@@ -170,17 +183,7 @@ class App:
             stack.push_async_callback(self._journal.aclose)
             stack.push_async_callback(self._mailbag.aclose)
             stack.push_async_callback(self._source.stop)
-            port = await stack.enter_async_context(
-                serve(
-                    self._settings.http.host,
-                    self._settings.http.port,
-                    ready=self._ready,
-                    registry=self._metrics.registry,
-                    page=self._page,
-                    policy=page.POLICY,
-                )
-            )
-            _log.info("listening", address=f"{self._settings.http.host}:{port}")
+            await self._show(stack)
             async with asyncio.TaskGroup() as tasks:
                 minding = [
                     tasks.create_task(watch_loop(self._metrics.loop_lag)),
@@ -194,6 +197,17 @@ class App:
                 await running
                 for task in minding:
                     task.cancel()
+
+    async def _show(self, stack: AsyncExitStack) -> None:
+        front = Front(self._ready, self._metrics.registry, self._overview, self._settings.kafka.client_id)
+        if self._link is None:
+            _log.info("listening", address=await stack.enter_async_context(served(front, self._settings.http)))
+            return
+        await stack.enter_async_context(linked(front, self._link, alone=self._orphaned))
+
+    def _orphaned(self) -> None:
+        _log.warning("the process that started this one is gone")
+        self.stop()
 
     def stop(self) -> None:
         """Finish what is in flight, within the drain budget."""
@@ -211,11 +225,10 @@ class App:
         progress = self._stream.stalled() < self._settings.work.unready_after.total_seconds()
         return {"assigned": self._source.joined, "restored": self._stream.restored, "progress": progress}
 
-    def _page(self) -> str:
+    def _overview(self) -> Overview:
         self._hour.sample(self._clock.now(), self._metrics.outcomes())
         view = self._stream.overview(self._ready(), self._source.lag())
-        view = replace(view, circuits=self._transport.circuits(), hour=self._hour.minutes())
-        return page.render(view, title=self._settings.kafka.client_id)
+        return replace(view, circuits=self._transport.circuits(), hour=self._hour.minutes())
 
     async def _watch(self) -> None:
         """A process that does not get on ends: what it holds is safe in Kafka, and a new one may fare better."""
@@ -319,7 +332,7 @@ class App:
         return replace(world, source=source, journal=journal, delivery=tracing.delivery(world.delivery))
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, link: int | None) -> int:
     try:
         problems, partitions = await topics.examine(settings, cluster(settings.kafka).options())
     except UncertainError as error:
@@ -333,7 +346,7 @@ async def _run(settings: Settings) -> int:
     if isinstance(tenants, Faults):
         _log.error("tenants file", errors=list(tenants.errors))
         return EX_CONFIG
-    app = App(settings, tenants, metrics, partitions)
+    app = App(settings, tenants, metrics, partitions, link)
     _on_signals(app.stop)
     try:
         await app.serve()

@@ -8,6 +8,7 @@ in ten seconds: a broker that is away makes aiokafka say so 20 times a second.
 
 import asyncio
 import logging
+import select
 import sys
 import time
 import traceback
@@ -50,6 +51,8 @@ FIELDS: Mapping[str, str] = {
     "tenant": "the name of a tenant, as it is configured",
     "relay": "host:port of a relay",
     "address": "host:port that is listened on or connected to",
+    "worker": "the number of one of several processes (--workers)",
+    "pid": "the id of a process",
     # what
     "outcome": "an ending, from a closed set",
     "reason": "why, from a closed set",
@@ -87,16 +90,23 @@ _REQUESTS = "consumer.requests"
 _MOST_REMEMBERED = 500
 
 
-def configure(level: Level = "info", form: Format = "auto", *, stream: TextIO | None = None) -> None:
-    """Sets logging up for the process: JSON, or lines for people where that is wanted or a terminal listens."""
+def configure(
+    level: Level = "info", form: Format = "auto", *, stream: TextIO | None = None, worker: int | None = None
+) -> None:
+    """Sets logging up for the process: JSON, or lines for people where that is wanted or a terminal listens.
+
+    `worker` is said in every line.
+    """
     out: TextIO = stream or sys.stderr
     people = form == "console" or (form == "auto" and out.isatty())
     _mails.stream = None if people or level not in ("debug", "info") else out
+    _mails.more = "" if worker is None else f',"worker":{worker}'
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *(() if worker is None else (_of(worker),)),
             *REDACTION,
             structlog.dev.ConsoleRenderer(colors=out.isatty()) if people else _as_json,
         ],
@@ -109,6 +119,14 @@ def configure(level: Level = "info", form: Format = "auto", *, stream: TextIO | 
     root.setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     sys.excepthook = crashed
+
+
+def _of(worker: int) -> Processor:
+    def add(_logger: object, _method: str, event: EventDict) -> EventDict:
+        event["worker"] = worker
+        return event
+
+    return add
 
 
 class _Named(structlog.WriteLogger):
@@ -124,6 +142,7 @@ class _Mails:
 
     def __init__(self) -> None:
         self.stream: TextIO | None = None
+        self.more = ""
         self._lines: list[str] = []
         self._second = 0
         self._stamp = ""
@@ -133,16 +152,29 @@ class _Mails:
         if int(now) != self._second:
             self._second = int(now)
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self._second))
-        self._lines.append(f'{{{line},"timestamp":"{self._stamp}.{int(now % 1 * 1e6):06d}Z"}}\n')
+        self._lines.append(f'{{{line}{self.more},"timestamp":"{self._stamp}.{int(now % 1 * 1e6):06d}Z"}}\n')
         if len(self._lines) == 1:
             asyncio.get_running_loop().call_later(_GATHERED, self.write)
 
     def write(self) -> None:
-        """All that was gathered, in one go."""
+        """All that was gathered, in as few goes as keep lines whole where several processes write to one pipe."""
         lines, self._lines = self._lines, []
-        if lines and self.stream is not None:
-            self.stream.write("".join(lines))
+        if self.stream is None:
+            return
+        for piece in _pieces(lines):
+            self.stream.write(piece)
             self.stream.flush()
+
+
+def _pieces(lines: list[str]) -> Iterator[str]:
+    piece = ""
+    for line in lines:
+        if piece and len(piece) + len(line) > select.PIPE_BUF:
+            yield piece
+            piece = ""
+        piece += line
+    if piece:
+        yield piece
 
 
 _mails = _Mails()

@@ -54,9 +54,15 @@ def execute(arguments: Sequence[str]) -> int:
 
 
 @commands.command(epilog=EPILOG)
-def run() -> None:
+def run(
+    *,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="So many processes, under one address; otherwise CONSUMER_WORK__WORKERS.", min=1, max=64),
+    ] = None,
+) -> None:
     """Take requests, send mail, publish outcomes, until SIGTERM."""
-    raise typer.Exit(start())
+    raise typer.Exit(start(workers))
 
 
 @commands.command(epilog=EPILOG)

@@ -61,7 +61,9 @@ async def send(settings: Settings, asked: Emission, *, wait: float | None, as_js
             return Exit.OK
         seen = await submitted.outcome(wait)
     if seen is None:
-        print(f"no outcome within {wait:g} s; it may still come", file=sys.stderr)
+        print(
+            f"no outcome within {wait:g} s; it may still come: `consumer parked list` says what waits", file=sys.stderr
+        )
         return Exit.NO_ANSWER
     print(seen.as_json() if as_json else seen.as_line())
     return Exit.OK if seen.succeeded else Exit.OTHER

@@ -1,7 +1,7 @@
 """How everything stands, for people who look: coordinates, counts and times, nobody's data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from consumer.core.parking import Parking, Reason
 from consumer.core.partition import Partition
@@ -57,8 +57,22 @@ class CircuitNow:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerNow:
+    """One of several processes that share the work. `process` is its id; None while there is none."""
+
+    number: int
+    state: str
+    process: int | None
+    restarts: int
+    partitions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
-    """One look. `hour` is outcomes a minute by kind, the oldest minute first; times in seconds since the epoch."""
+    """One look. `hour` is outcomes a minute by kind, the oldest minute first; times in seconds since the epoch.
+
+    `workers` is empty where one process does everything.
+    """
 
     now: float
     ready: Mapping[str, bool]
@@ -67,6 +81,43 @@ class Overview:
     windows: tuple[WindowNow, ...] = ()
     circuits: tuple[CircuitNow, ...] = ()
     hour: tuple[Mapping[str, int], ...] = field(default=())
+    workers: tuple[WorkerNow, ...] = ()
+
+
+def together(look: Overview, views: Iterable[Overview]) -> Overview:
+    """`look` with what several processes see, each of its own partitions.
+
+    While a partition changes hands two may tell of it: the one that has it open is right. A relay that several leave
+    alone is told once, with the latest time.
+    """
+    seen = tuple(views)
+    partitions: dict[int, PartitionNow] = {}
+    for one in (one for view in seen for one in view.partitions):
+        if one.number not in partitions or one.open:
+            partitions[one.number] = one
+    circuits: dict[tuple[str, str], CircuitNow] = {}
+    for left in sorted((left for view in seen for left in view.circuits), key=lambda left: left.until):
+        circuits[left.relay, left.reason] = left
+    return replace(
+        look,
+        partitions=tuple(partitions.values()),
+        waiting=tuple(_added(one for view in seen for one in view.waiting)),
+        windows=tuple(one for view in seen for one in view.windows),
+        circuits=tuple(circuits.values()),
+    )
+
+
+def _added(waiting: Iterable[Waiting]) -> Iterable[Waiting]:
+    """One for each tenant and reason: requests that are given back to their home wait there."""
+    found: dict[tuple[str, Reason], Waiting] = {}
+    for one in waiting:
+        before = found.get((one.tenant, one.reason))
+        if before is not None:
+            dues = [due for due in (before.due, one.due) if due is not None]
+            found[one.tenant, one.reason] = replace(one, number=before.number + one.number, due=min(dues, default=None))
+        else:
+            found[one.tenant, one.reason] = one
+    return found.values()
 
 
 def waiting(parking: Parking) -> list[Waiting]:

@@ -40,7 +40,8 @@ class Kafka(_Group):
     group_id: Name = "email-consumer"
     """The consumer group; also the first part of each transactional id."""
     group_instance_id: Name | None = None
-    """Makes this process a static member. Must differ from process to process: two with the same both consume."""
+    """Makes this process a static member. Must differ from process to process: two with the same both consume.
+    Workers add their number to it."""
     client_id: Name = "email-consumer"
     """How this process names itself in the broker's logs and quotas."""
     session_timeout: Duration = _seconds(15)
@@ -196,6 +197,9 @@ class NetworkGuard(_Group):
 
 
 class Work(_Group):
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many processes `consumer run` starts to share the work, under one address for health and metrics
+    (also `--workers`). What is said of a process (in_flight, parked, connections, memory) holds for each of them."""
     in_flight: Count = 1000
     """The most requests under way in this process."""
     parked: Count = 1_000_000

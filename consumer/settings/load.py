@@ -68,12 +68,16 @@ def variables() -> Mapping[str, Variable]:
     return {variable.name: variable for variable in found}
 
 
-def load(environ: Mapping[str, str] | None = None, *, only_kafka: bool = False) -> Settings | Wrong:
+def load(
+    environ: Mapping[str, str] | None = None, *, only_kafka: bool = False, flags: Mapping[str, str] | None = None
+) -> Settings | Wrong:
     """Settings from the environment given, otherwise from that of the process.
 
+    `flags` are variables that the command line says otherwise.
     For a command that speaks to Kafka only, `only_kafka`: no tenants need to be configured.
     """
     ours = _ours(os.environ if environ is None else environ)  # noqa: TID251  the one place that reads it
+    ours |= flags or {}
     known, errors = _with_secrets({name: text for name, text in ours.items() if name not in strangers(ours)})
     errors |= {name: _stranger(name) for name in strangers(ours)}
     settings, invalid = _validated(known)

@@ -242,6 +242,11 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 steps=((None, GREEN), (1, YELLOW), (5, RED)),
             ),
             Panel(
+                "Workers started again in 5 minutes",
+                ((f"sum by (instance) (increase({table.RESTARTS.name}{{@}}[5m]))", "{{instance}}"),),
+                (table.RESTARTS,),
+            ),
+            Panel(
                 "CPU",
                 (("rate(process_cpu_seconds_total{@}[$__rate_interval])", "{{instance}}"),),
                 more="Cores. One process uses one at most: more work wants more processes, at most one a partition.",

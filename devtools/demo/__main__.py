@@ -140,12 +140,14 @@ def _play(view: Show, scene: Scene) -> None:
     """Until Ctrl-C, or until the consumer ends."""
     program = _short(Path(sys.executable)).parent / "consumer"
     view.heading("It goes on until Ctrl-C")
-    view.say(f"Kafka  {scene.bootstrap}\nHTTP   http://127.0.0.1:{scene.http_port}/metrics")
+    view.say(f"Kafka  {scene.bootstrap}\npage   http://127.0.0.1:{scene.http_port}/ and metrics at /metrics")
     view.say(f"relay  127.0.0.1:{scene.relay_port} (user {USER}, password {PASSWORD})\n")
     view.say("In another terminal, from here:", "dim")
     view.say(f"  . {_short(scene.folder / 'environment')}")
     view.say(f"  {program} send --tenant demo --to ann@example.com --subject Hello --text World --wait 10")
     view.say(f"  {program} outcomes --follow")
+    view.say("Break the relay, and mend it (what waits meanwhile: `consumer parked list`, and the page):", "dim")
+    view.say("  kill -USR1 $DEMO_RELAY\n  kill -USR2 $DEMO_RELAY")
     try:
         while scene.consumer and not scene.consumer.wait(3600):
             pass

@@ -1,4 +1,7 @@
-"""The demo's relay, as a process of its own: STARTTLS, AUTH, a file for each mail, and one mailbox that is not there."""
+"""The demo's relay, as a process of its own: STARTTLS, AUTH, a file for each mail, and one mailbox that is not there.
+
+SIGUSR1 breaks it: nobody is listened to any more. SIGUSR2 mends it.
+"""
 
 import argparse
 import asyncio
@@ -29,8 +32,26 @@ async def _main(folder: Path) -> None:
     await relay.listen()
     sys.stdout.write(f"listening on 127.0.0.1:{relay.port}\n")
     sys.stdout.flush()
-    await asked_to_stop.wait()
+    async with asyncio.TaskGroup() as tasks:
+        moods = tasks.create_task(_follow_moods(relay))
+        await asked_to_stop.wait()
+        moods.cancel()
     await relay.close()
+
+
+async def _follow_moods(relay: Relay) -> None:
+    """Break and mend it, as the signals say, on the same port."""
+    moods: asyncio.Queue[bool] = asyncio.Queue()
+    for number, listening in ((signal.SIGUSR1, False), (signal.SIGUSR2, True)):
+        asyncio.get_running_loop().add_signal_handler(number, moods.put_nowait, listening)
+    port, listens = relay.port, True
+    while True:
+        wanted = await moods.get()
+        if listens and not wanted:
+            await relay.close()
+        elif wanted and not listens:
+            await relay.listen(port=port)
+        listens = wanted
 
 
 if __name__ == "__main__":

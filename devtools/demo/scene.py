@@ -113,7 +113,8 @@ class Scene:
         (self.folder / "tenants.yaml").write_text(tenants)
         (self.folder / "values.yaml").write_text(VALUES)
         lines = (f"export {name}={shlex.quote(value)}\n" for name, value in self.settings.items())
-        (self.folder / "environment").write_text("".join(lines))
+        relay = f"export DEMO_RELAY={self._relay.pid}\n" if self._relay else ""
+        (self.folder / "environment").write_text("".join((*lines, relay)))
 
     def make_topics(self) -> list[str]:
         """By `consumer topics create`; the names of those that were made."""
@@ -131,6 +132,8 @@ class Scene:
         self.consumer = Child.start(command, log=self.log, environment=self.settings)
         self.http_port = _told_port(self.consumer, self.log, r'"address":"[\d.]+:(\d+)"')
         _until(lambda: self.get("/readyz")[0] == 200, self.consumer)
+        with (self.folder / "environment").open("a") as file:
+            file.write(f"export DEMO_URL=http://127.0.0.1:{self.http_port}\n")
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of the consumer's answer."""

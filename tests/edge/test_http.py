@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumer.adapters.http import CannotListenError, serve
+from consumer.adapters.http import CannotListenError, Views, serve, serve_views
 from consumer.adapters.metrics import Metrics
 
 Checks = dict[str, bool]
@@ -49,6 +50,22 @@ async def test_not_ready_says_what_is_missing(site: str, session: aiohttp.Client
         assert await response.json() == {"ready": False, "checks": {"kafka": False, "assignment": True}}
     async with session.get(site + "/healthz") as response:
         assert response.status == 200
+
+
+async def test_what_is_unwell_is_said_with_503(session: aiohttp.ClientSession) -> None:
+    async def unwell() -> str | None:
+        return "no answer from worker 2"
+
+    async def ready() -> Mapping[str, bool]:
+        return {}
+
+    async def registry() -> CollectorRegistry:
+        return CollectorRegistry()
+
+    async with serve_views("127.0.0.1", 0, Views(unwell, ready, registry)) as port:
+        for path in ("/healthz", "/api/v1/solution/health"):
+            async with session.get(f"http://127.0.0.1:{port}{path}") as response:
+                assert (response.status, await response.text()) == (503, "no answer from worker 2")
 
 
 async def test_metrics_are_what_prometheus_reads(site: str, session: aiohttp.ClientSession) -> None:

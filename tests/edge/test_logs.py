@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 import structlog
+from typing_extensions import override
 
 from consumer.adapters import logs
 from consumer.adapters.memory import SetClock
@@ -61,6 +62,40 @@ async def test_the_line_of_a_mail_is_like_any_other(lines: io.StringIO) -> None:
         "seconds": 0.041,
     }
     assert rejected["outcome"] == "rejected"
+
+
+async def test_each_line_of_a_worker_has_its_number(lines: io.StringIO) -> None:
+    logs.configure("info", "json", stream=lines, worker=2)
+    structlog.get_logger("consumer.stream").info("partition opened", partition=3)
+    logs.concluded("accepted", 3, 14, 0.0412)
+    logs.flush()
+    assert [line["worker"] for line in said(lines)] == [2, 2]
+
+
+class Writes(io.StringIO):
+    """What was written in one go, each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.each: list[str] = []
+
+    @override
+    def write(self, text: str, /) -> int:
+        self.each.append(text)
+        return len(text)
+
+
+async def test_lines_that_are_written_together_are_whole_and_fit_what_a_pipe_takes_in_one_go(
+    lines: io.StringIO,
+) -> None:
+    stream = Writes()
+    logs.configure("info", "json", stream=stream, worker=2)
+    for offset in range(100):
+        logs.concluded("accepted", 3, offset, 0.0412)
+    logs.flush()
+    assert max(map(len, stream.each)) <= 4096
+    assert len(stream.each) < 10
+    assert [orjson.loads(line)["offset"] for text in stream.each for line in text.splitlines()] == list(range(100))
 
 
 async def test_the_line_of_a_mail_is_for_people_where_they_look(lines: io.StringIO) -> None:

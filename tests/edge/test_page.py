@@ -1,5 +1,6 @@
 """The live page: what people see, and that nothing of a tenants file or a topic can do anything in it."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import aiohttp
@@ -10,7 +11,7 @@ from typing_extensions import override
 from consumer.adapters import page
 from consumer.adapters.http import serve
 from consumer.adapters.metrics.hour import Hour
-from consumer.core.overview import CircuitNow, Overview, PartitionNow, Waiting, WindowNow
+from consumer.core.overview import CircuitNow, Overview, PartitionNow, Waiting, WindowNow, WorkerNow
 from consumer.core.parking import Reason
 
 NOW = 1_700_000_000.0
@@ -50,6 +51,14 @@ def test_everything_that_stands_is_told() -> None:
     texts = Cells(page.render(full_view(), title="email-consumer")).texts
     for text in ("ready", "acme", "window", "40", "in 1.5 min", "12,345", "10 messages", "1 h", "bad-credentials", "8"):
         assert text in texts
+
+
+def test_several_workers_are_told_each() -> None:
+    workers = (WorkerNow(1, "at work", 4711, 0, (4, 0)), WorkerNow(2, "starting", None, 3))
+    texts = Cells(page.render(replace(full_view(), workers=workers), title="x")).texts
+    for text in ("Workers", "at work", "4711", "0, 4", "starting", "3"):
+        assert text in texts
+    assert "Workers" not in Cells(page.render(full_view(), title="x")).texts
 
 
 def test_what_is_missing_for_readiness_is_named() -> None:

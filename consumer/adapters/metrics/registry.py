@@ -53,6 +53,7 @@ class Metrics:
         self._attachment_seconds = self._histogram(table.ATTACHMENT_SECONDS)
         self._attachment_memory = self._gauge(table.ATTACHMENT_MEMORY)
         self._takeovers = self._counter(table.TAKEOVERS)
+        self._counter(table.RESTARTS)  # always 0 here: the parent of workers counts
         self._feedback = self._counters(table.FEEDBACK)
         self._suppressions = self._gauge(table.SUPPRESSIONS)
         self._bouncing = self._gauges(table.BOUNCING)
@@ -181,7 +182,7 @@ class Metrics:
         return spreads.of
 
     def _tell_build(self) -> None:
-        build = Gauge("consumer_build_info", "What runs here.", ("version", "python"), registry=self.registry)
+        build = Gauge(table.BUILD, "What runs here.", ("version", "python"), registry=self.registry)
         build.labels(own_version(), platform.python_version()).set(1)
 
 

@@ -5,7 +5,7 @@ their values is there from the start, at 0, so that a rate over it is never "no 
 only partitions come and go.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import get_args
@@ -27,11 +27,21 @@ class Form(StrEnum):
     HISTOGRAM = "histogram"
 
 
+class Across(StrEnum):
+    """What the figures of several processes come to on one page (`--workers`)."""
+
+    SUM = "added"
+    LARGEST = "the largest"
+    LEAST = "the least"
+    EACH = "each its own"
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A row of the table. `values` are those of the label; empty where they come and go.
 
     `second` is a second label with its values.
+    `across` is about gauges: counters and histograms add.
     """
 
     name: str
@@ -43,8 +53,15 @@ class Metric:
     values: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
     second: tuple[str, tuple[str, ...]] | None = None
+    across: Across = Across.EACH
+
+    @property
+    def merged(self) -> Across:
+        """What becomes of it on a page of several processes."""
+        return self.across if self.form is Form.GAUGE else Across.SUM
 
 
+BUILD = "consumer_build_info"
 KNOWN_TYPES = (
     "email.send-email.v1",
     "email.parked-command.v1",
@@ -115,6 +132,7 @@ LAG = Metric(
     "Records of a partition of ours that are not taken yet.",
     "Growing: more processes (at most one a partition), more connections, or a slower producer.",
     label="partition",
+    across=Across.LARGEST,
 )
 ASSIGNED = Metric(
     "consumer_assigned_partitions",
@@ -154,6 +172,7 @@ CONNECTIONS_OPEN = Metric(
     "All busy for long: raise CONSUMER_SMTP__CONNECTIONS_PER_RELAY where the relay allows it.",
     label="state",
     values=CONNECTIONS,
+    across=Across.SUM,
 )
 WAITING = Metric(
     "consumer_pool_waiting",
@@ -161,6 +180,7 @@ WAITING = Metric(
     "mails",
     "Mails that wait for a connection.",
     "High for long: as for busy connections.",
+    across=Across.SUM,
 )
 CIRCUITS = Metric(
     "consumer_circuits_open",
@@ -171,6 +191,7 @@ CIRCUITS = Metric(
     " `token`: the token endpoint is away. `throttled`: fewer connections, or a larger plan. Otherwise: ask its operator.",
     label="cause",
     values=tuple(Cause),
+    across=Across.LARGEST,
 )
 CIRCUIT_OPENINGS = Metric(
     "consumer_circuit_openings_total",
@@ -202,6 +223,7 @@ TENANTS_FILE_OK = Metric(
     "1 or 0",
     "Whether the newest tenants file is the one in force.",
     "0: the newest is broken and the one before is in force; the log names each place, and so does `consumer check`.",
+    across=Across.LEAST,
 )
 CONFIG_API_OK = Metric(
     "consumer_config_api_ok",
@@ -209,6 +231,7 @@ CONFIG_API_OK = Metric(
     "1 or 0",
     "Whether config-api answers, and every tenant that it was asked for is as it says.",
     "0: it is away, or answers what cannot be used (the log names the places); what was known before is in force.",
+    across=Across.LEAST,
 )
 TENANTS = Metric(
     "consumer_tenants",
@@ -216,6 +239,7 @@ TENANTS = Metric(
     "tenants",
     "Tenants in force.",
     "A sudden drop: somebody has deployed a shorter file. With config-api, those asked for so far.",
+    across=Across.LARGEST,
 )
 PARKED = Metric(
     "consumer_parked",
@@ -227,6 +251,7 @@ PARKED = Metric(
     " `not-allowed`: a tenant's relay is at no public address; see CONSUMER_NETWORK__ALLOW and `consumer check --online`.",
     label="reason",
     values=tuple(Reason),
+    across=Across.SUM,
 )
 ATTACHMENTS = Metric(
     "consumer_attachments_total",
@@ -260,7 +285,13 @@ TAKEOVERS = Metric(
     "Partitions taken over.",
     "Rising all the time: members come and go, or two processes share a CONSUMER_KAFKA__GROUP_INSTANCE_ID.",
 )
-
+RESTARTS = Metric(
+    "consumer_worker_restarts_total",
+    Form.COUNTER,
+    "processes",
+    "Worker processes that ended by themselves and were started again; 0 without `--workers`.",
+    "The log has `worker ended` with number and exit code. Killed (137): memory; see CONSUMER_WORK__WORKERS.",
+)
 FEEDBACK = Metric(
     "consumer_feedback_total",
     Form.COUNTER,
@@ -277,6 +308,7 @@ SUPPRESSIONS = Metric(
     "recipients",
     "Recipients that the suppression lists of partitions of ours know, those below a threshold included.",
     "A steep rise: a relay or a provider of feedback calls good recipients bad; `consumer suppressions list`.",
+    across=Across.SUM,
 )
 BOUNCING = Metric(
     "consumer_bouncing_tenants",
@@ -287,6 +319,7 @@ BOUNCING = Metric(
     " `on_bounce_rate: hold` has a critical one's requests wait.",
     label="level",
     values=(Level.WARNING, Level.CRITICAL),
+    across=Across.SUM,
 )
 
 TABLE: tuple[Metric, ...] = (
@@ -314,6 +347,7 @@ TABLE: tuple[Metric, ...] = (
     ATTACHMENT_SECONDS,
     ATTACHMENT_MEMORY,
     TAKEOVERS,
+    RESTARTS,
     FEEDBACK,
     SUPPRESSIONS,
     BOUNCING,
@@ -324,12 +358,15 @@ _HEAD = """# Metrics
 Served at `/metrics`. Besides these: `consumer_build_info{version, python}`, always 1, and prometheus-client's
 `process_*` (memory, CPU, open files). Labels come from closed sets and are there from the start, at 0.
 
+With `--workers`, one page tells of all processes. Counters and histograms add; what several gauges come to is in the column
+`of several`. What is each one's own has the label `worker` (its number, or `parent`), and so has `process_*`. What a process
+had counted stays in the sums when it ends, but for its last second if it was killed.
+
 This page is made from the code: `consumer reference metrics > docs/metrics.md`.
 
 """
-_COLUMNS = """| metric | type | unit | labels | what it says | what to do |
-|---|---|---|---|---|---|
-"""
+_COLUMNS = ("metric", "type", "unit", "labels", "of several", "what it says", "what to do")
+_OF_SEVERAL = _COLUMNS.index("of several")
 _OF_CALLS = """
 ## Of `consumer ingress`
 
@@ -341,14 +378,20 @@ Served by that process, on `CONSUMER_HTTP__PORT` and not on the port of its call
 
 def reference(of_calls: Iterable[Metric]) -> str:
     """docs/metrics.md: this table, and that of the HTTP API."""
-    ours = "".join(_rows(TABLE))
-    return _HEAD + _COLUMNS + ours + _OF_CALLS + _COLUMNS + "".join(_rows(of_calls))
+    ours = [_COLUMNS, ["---"] * len(_COLUMNS), *_rows(TABLE)]
+    calls = [_COLUMNS, ["---"] * len(_COLUMNS), *_rows(of_calls)]  # of which no process has several
+    alone = [[*row[:_OF_SEVERAL], *row[_OF_SEVERAL + 1 :]] for row in calls]
+    return _HEAD + "".join(map(_line, ours)) + _OF_CALLS + "".join(map(_line, alone))
 
 
-def _rows(metrics: Iterable[Metric]) -> Iterator[str]:
+def _line(cells: Sequence[str]) -> str:
+    return f"|{'|'.join(cells)}|\n" if set(cells) == {"---"} else f"| {' | '.join(cells)} |\n"
+
+
+def _rows(metrics: Iterable[Metric]) -> Iterator[Sequence[str]]:
     for metric in metrics:
-        cells = (f"`{metric.name}`", metric.form, metric.unit, _labels(metric), metric.meaning, metric.to_do)
-        yield f"| {' | '.join(cells)} |\n"
+        of_several = metric.merged
+        yield f"`{metric.name}`", metric.form, metric.unit, _labels(metric), of_several, metric.meaning, metric.to_do
 
 
 def _labels(metric: Metric) -> str:

@@ -12,7 +12,7 @@ from importlib.resources import files
 from time import gmtime, strftime
 
 from consumer.adapters.page.plot import KINDS, bars
-from consumer.core.overview import ROWS, Overview, PartitionNow, Waiting, WindowNow
+from consumer.core.overview import ROWS, Overview, PartitionNow, Waiting, WindowNow, WorkerNow
 
 _STYLE = (files(__name__) / "style.css").read_text()
 _SCRIPT = (files(__name__) / "refresh.js").read_text()
@@ -38,6 +38,7 @@ def render(view: Overview, *, title: str) -> str:
         _section("Windows that were full", _windows(view.windows)),
         _section("Circuits", _circuits(view)),
         _section("Partitions", _partitions(view.partitions)),
+        *([_section("Workers", _workers(view.workers))] if view.workers else ()),
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -113,6 +114,17 @@ def _partition(one: PartitionNow) -> Sequence[str]:
     position, lag = (_NOT_KNOWN if number is None else f"{number:,}" for number in (one.position, one.lag))
     state = "open" if one.open else "being taken over"
     return str(one.number), state, position, lag, f"{one.under_way:,}", f"{one.intents:,}", f"{one.parked:,}"
+
+
+def _workers(workers: Iterable[WorkerNow]) -> str:
+    heads = ("worker", "state", "process", "restarts", "partitions")
+    return _table(heads, (_worker(one) for one in sorted(workers, key=lambda one: one.number)))
+
+
+def _worker(one: WorkerNow) -> Sequence[str]:
+    partitions = ", ".join(str(number) for number in sorted(one.partitions)) or _NOT_KNOWN
+    process = _NOT_KNOWN if one.process is None else str(one.process)
+    return str(one.number), one.state, process, f"{one.restarts:,}", partitions
 
 
 # pieces

@@ -1,0 +1,67 @@
+"""How a process is seen: over HTTP, or by the process that started it and shows it together with others."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import orjson
+from prometheus_client import CollectorRegistry
+from pydantic import TypeAdapter
+
+from consumer.adapters import page
+from consumer.adapters.http import Checks, serve
+from consumer.adapters.link import answering
+from consumer.adapters.metrics import merge
+from consumer.core.overview import Overview
+from consumer.settings import Http
+
+READY, METRICS, VIEW = "ready", "metrics", "view"
+"""What a worker can be asked for."""
+
+_VIEW = TypeAdapter(Overview)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What there is to see. `title` is what the process is called among others."""
+
+    ready: Checks
+    registry: CollectorRegistry
+    view: Callable[[], Overview]
+    title: str
+
+
+@asynccontextmanager
+async def served(front: Front, http: Http) -> AsyncGenerator[str]:
+    """Over HTTP until it is left; hands out host:port. Raises `CannotListenError`."""
+
+    def shown() -> str:
+        return page.render(front.view(), title=front.title)
+
+    async with serve(
+        http.host, http.port, ready=front.ready, registry=front.registry, page=shown, policy=page.POLICY
+    ) as port:
+        yield f"{http.host}:{port}"
+
+
+@asynccontextmanager
+async def linked(front: Front, link: int, *, alone: Callable[[], None]) -> AsyncGenerator[None]:
+    """By who started this process, over the descriptor that it inherited. `alone` is called if that one is gone."""
+    answers = {
+        READY: lambda: orjson.dumps(dict(front.ready())),
+        METRICS: lambda: merge.dumped(merge.snapshot(front.registry)),
+        VIEW: lambda: _VIEW.dump_json(front.view()),
+    }
+    async with answering(link, answers, alone=alone):
+        yield
+
+
+def ready_of(answer: bytes) -> Mapping[str, bool]:
+    """What a worker answered to `READY`."""
+    found: dict[str, bool] = orjson.loads(answer)
+    return found
+
+
+def view_of(answer: bytes) -> Overview:
+    """What a worker answered to `VIEW`."""
+    return _VIEW.validate_json(answer)

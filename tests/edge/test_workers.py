@@ -1,0 +1,132 @@
+"""The parent of workers, with stand-ins for them that do as they are told."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from consumer.__main__ import main
+from consumer.settings import Http, Kafka, Settings, Work
+from consumer.workers import Workers
+from consumer.workers.patience import PAUSES, STEADY, Patience
+from consumer.workers.worker import Ended, Worker
+from tests.acceptance.service import until
+
+ENDS = "import pathlib, sys; pathlib.Path({folder!r}, sys.argv[2]).touch(); sys.exit({code})"
+"""Leaves a trace under its number, and ends."""
+
+STAYS = """
+import asyncio, signal, sys
+from consumer.adapters.link import answering
+
+async def main():
+    signal.signal(signal.SIGTERM, {on_term})
+    async with answering(int(sys.argv[3]), {{"ready": lambda: b"{{}}", "metrics": lambda: b"[]"}}, alone=lambda: None):
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+"""Answers for ever; does that on SIGTERM."""
+
+
+def settings(workers: int) -> Settings:
+    return Settings(
+        kafka=Kafka(bootstrap_servers="127.0.0.1:1"),
+        http=Http(port=0),
+        work=Work(workers=workers, drain_within="10ms"),  # pyright: ignore[reportArgumentType]
+    )
+
+
+def words(script: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", script)
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [(78, 78), (69, 69), (0, os.EX_SOFTWARE)])
+async def test_if_the_first_worker_ends_before_it_is_up_all_ends_as_it_did(
+    tmp_path: Path, code: int, exit_code: int
+) -> None:
+    workers = Workers(settings(3), words(ENDS.format(folder=str(tmp_path), code=code)))
+    assert await workers.run() == exit_code
+    assert os.listdir(tmp_path) == ["1"]  # noqa: PTH208
+
+
+async def test_workers_that_drain_end_the_parent_with_0() -> None:
+    workers = Workers(settings(2), words(STAYS.format(on_term="lambda *_: sys.exit(0)")))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(workers.run())
+        await _up(workers)
+        workers.stop()
+    assert running.result() == 0
+
+
+async def test_workers_that_do_not_end_are_killed_and_the_exit_code_says_so() -> None:
+    workers = Workers(settings(2), words(STAYS.format(on_term="signal.SIG_IGN")), behind=0.1)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(workers.run())
+        await _up(workers)
+        workers.stop()
+    assert running.result() == 128 + signal.SIGKILL
+
+
+async def test_one_that_ends_by_itself_is_started_again_under_its_number() -> None:
+    workers = Workers(settings(2), words(STAYS.format(on_term="lambda *_: sys.exit(0)")))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(workers.run())
+        await _up(workers)
+        _, second = workers.all
+        before = second.pid
+        second.signal(signal.SIGKILL)
+        await until(lambda: second.up and second.pid != before)
+        workers.stop()
+    assert running.result() == 0
+
+
+async def _up(workers: Workers) -> None:
+    await until(lambda: all(worker.up for worker in workers.all))
+
+
+async def test_a_worker_tells_how_its_process_ended() -> None:
+    worker = Worker(1, words("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    ended = await worker.run(lambda: None, lambda: None)
+    assert (ended.code, ended.exit_code, ended.up) == (-9, 137, False)
+    assert worker.pid is None
+    assert await worker.ask("ready", 1.0) is None
+
+
+def test_an_exit_code_is_said_as_shells_say_it() -> None:
+    assert [Ended(code, up=True, seconds=1.0).exit_code for code in (0, 78, -9, -15)] == [0, 78, 137, 143]
+
+
+def test_pauses_grow_and_come_to_an_end() -> None:
+    patience = Patience()
+    assert [patience.after(1.0) for _ in range(9)] == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, None, None]
+
+
+def test_one_that_had_worked_begins_anew() -> None:
+    patience = Patience()
+    for _ in PAUSES:
+        patience.after(1.0)
+    assert patience.after(STEADY) == 0.0
+    assert patience.after(1.0) == 1.0
+
+
+@pytest.mark.parametrize("number", ["0", "65", "-1", "two"])
+def test_a_number_of_workers_that_makes_no_sense_is_a_matter_of_usage(
+    number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--workers", number]) == 2
+    assert "--workers" in capsys.readouterr().err
+
+
+def test_the_flag_goes_before_the_variable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CONSUMER_WORK__WORKERS", "many")
+    monkeypatch.delenv("CONSUMER_KAFKA__BOOTSTRAP_SERVERS", raising=False)
+    assert main(["run"]) == 78
+    assert "CONSUMER_WORK__WORKERS must be a whole number" in capsys.readouterr().err
+    assert main(["run", "--workers", "2"]) == 78
+    said = capsys.readouterr().err
+    assert "CONSUMER_WORK__WORKERS" not in said
+    assert "CONSUMER_KAFKA__BOOTSTRAP_SERVERS has to be set" in said
