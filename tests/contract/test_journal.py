@@ -182,6 +182,31 @@ async def test_trials_that_were_carried_out_are_known_again(
     assert past.trial == trial
 
 
+async def test_a_tick_of_more_than_fits_into_one_batch_is_whole_and_in_order(owners: Owners) -> None:
+    journal = owners.another()
+    await journal.open(0)
+    lengths = [3_000] * 200 + [300_000] + [3_000] * 200
+    outcomes = [
+        Concluded(replace(SUBJECT, origin=Coordinates(1, number)), Invalid("invalid-request", ("x" * length,)))
+        for number, length in enumerate(lengths)
+    ]
+    await journal.commit(0, tick(outcomes=tuple(outcomes), parked=(entry(3),)))
+    assert [past.origin.offset for past in await journal.past(0, NOW() - 60)] == list(range(401))
+    assert [one.offset for one in await journal.parked(0)] == [3]
+
+
+async def test_ticks_may_follow_one_another_at_once(owners: Owners) -> None:
+    journal = owners.another()
+    await journal.open(0)
+    for number in range(1, 21):
+        subject = replace(SUBJECT, origin=Coordinates(1, number))
+        outcome = Concluded(subject, Invalid("invalid-json", ("value: empty",)))
+        await journal.commit(0, tick(number, 4 + number, outcomes=(outcome,)))
+    another = owners.another()
+    assert (await another.open(0)).position == 24
+    assert [past.origin.offset for past in await another.past(0, NOW() - 60)] == list(range(1, 21))
+
+
 async def test_outcomes_before_the_time_that_is_asked_for_are_left_out(owners: Owners) -> None:
     journal = owners.another()
     await journal.open(0)

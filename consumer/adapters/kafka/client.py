@@ -37,6 +37,11 @@ class Connection(conn.AIOKafkaConnection):
             self.close(reason=conn.CloseReason.CONNECTION_BROKEN)
             raise KafkaConnectionError(f"connection to {self.host}:{self.port} is closed") from error
 
+    def ask(self, request: Any) -> asyncio.Future[Any]:  # noqa: ANN401
+        """Send it now; the answer comes in time for the caller's own deadline, or not at all."""
+        self.send(request).close()  # that would wait for it, with a timer for each
+        return self._requests[-1][2]
+
 
 conn.AIOKafkaConnection = Connection  # the library has no other way to be given one; pinned to 0.14
 batches.install()

@@ -11,16 +11,15 @@ away: asking once more with the same epoch could decide a later transaction.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.errors import ProducerFenced
 
 from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
 from consumer.adapters.kafka.entries import read_entry, write_entry
 from consumer.adapters.kafka.past import read_past
+from consumer.adapters.kafka.producer import Outgoing, Producer
 from consumer.adapters.kafka.reader import Reader
 from consumer.adapters.kafka.suppressions import read_all, read_position, write
 from consumer.core.ending import Concluded
@@ -45,7 +44,7 @@ class KafkaJournal:
         self._encode = encode
         self._now = now
         self._timeout = transaction_timeout
-        self._producers: dict[int, AIOKafkaProducer] = {}
+        self._producers: dict[int, Producer] = {}
         self._admin: AIOKafkaAdminClient | None = None
         self._admin_lock = asyncio.Lock()
 
@@ -112,8 +111,9 @@ class KafkaJournal:
             raise UncertainError("no producer")
         try:
             async with asyncio.timeout(self._timeout):
-                await self._transaction(producer, partition, tick)
-        except (ProducerFenced, InvalidProducerEpoch) as error:
+                place = TopicPartition(self._names.requests, partition)
+                await producer.commit(self._records(partition, tick), place, tick.position, tick.metadata)
+        except ProducerFenced as error:
             await self.close(partition)
             raise FencedError from error
         except GONE_WRONG as error:
@@ -126,7 +126,7 @@ class KafkaJournal:
     async def close(self, partition: int) -> None:
         producer = self._producers.pop(partition, None)
         if producer is not None:
-            await _throw_away(producer)
+            await producer.stop()
 
     async def aclose(self) -> None:
         """Let go of everything; bounded."""
@@ -134,60 +134,41 @@ class KafkaJournal:
             await self.close(partition)
         await self._discard_admin()
 
-    async def _transaction(self, producer: AIOKafkaProducer, partition: int, tick: Tick) -> None:
-        await producer.begin_transaction()
-        place = TopicPartition(self._names.requests, partition)
-        sends = [await producer.send(topic, **record) for topic, record in self._records(partition, tick)]
-        # Each has to be awaited: a send that failed unseen would leave its outcome out of a tick that commits.
-        # And before the offsets: while the group is being added to the transaction, the broker refuses records
-        # of it (as NotEnoughReplicas), and half of all ticks would wait for a retry.
-        if sends:
-            await asyncio.wait(sends)
-        for send in sends:
-            send.result()
-        offsets = {place: OffsetAndMetadata(tick.position, tick.metadata)}
-        await producer.send_offsets_to_transaction(offsets, self._names.group)
-        await producer.commit_transaction()
-
-    def _records(self, partition: int, tick: Tick) -> Iterable[tuple[str, dict[str, Any]]]:
-        now = self._now()
+    def _records(self, partition: int, tick: Tick) -> Iterable[Outgoing]:
+        now, names = self._now(), self._names
+        outcomes, parking = TopicPartition(names.outcomes, partition), TopicPartition(names.parked, partition)
         for concluded in tick.outcomes:
             headers, value = self._encode(concluded, now)
             key = concluded.subject.tenant.encode() if concluded.subject.tenant else None
-            yield self._names.outcomes, {"key": key, "value": value, "headers": list(headers), "partition": partition}
+            yield Outgoing(outcomes, key, value, headers)
         for parked in tick.parked:
             key, value = (b"%d" % parked, None) if isinstance(parked, int) else write_entry(parked)
-            yield self._names.parked, {"key": key, "value": value, "partition": partition}
+            yield Outgoing(parking, key, value)
         for home, record in tick.forwards:
-            yield self._names.requests, {**_forwarded(record), "partition": home}
+            yield _forwarded(record, TopicPartition(names.requests, home))
         for key, value in write(tick.learnt):
-            yield self._names.suppressions, {"key": key, "value": value, "partition": partition}
+            yield Outgoing(TopicPartition(names.suppressions, partition), key, value)
         for home, record in tick.learnt.forwards:
-            yield self._names.feedback, {**_forwarded(record), "partition": home}
+            yield _forwarded(record, TopicPartition(names.feedback, home))
 
     # what was committed
 
     async def _fence(self, partition: int) -> None:
-        # The broker refuses a transaction while it still ends the last one, which takes milliseconds.
-        options = self._cluster.options(brisk=True)
-        producer = AIOKafkaProducer(
-            **options,
-            transactional_id=f"{self._names.group}.{self._names.requests}.{partition}",
-            transaction_timeout_ms=round(self._timeout * 1000),
-            max_request_size=64 * 1024 * 1024,
-            max_batch_size=256 * 1024,  # the default, 16 KB, makes several requests of a tick, one after another
+        transactional_id = f"{self._names.group}.{self._names.requests}.{partition}"
+        producer = Producer(
+            self._cluster, transactional_id=transactional_id, group=self._names.group, timeout=self._timeout
         )
         try:
             async with asyncio.timeout(30.0):
                 await producer.start()
-        except (ProducerFenced, InvalidProducerEpoch) as error:
-            await _throw_away(producer)
+        except ProducerFenced as error:
+            await producer.stop()
             raise FencedError from error
         except GONE_WRONG as error:
-            await _throw_away(producer)
+            await producer.stop()
             raise UncertainError(type(error).__name__) from error
         except asyncio.CancelledError:
-            await _throw_away(producer)
+            await producer.stop()
             raise
         self._producers[partition] = producer
 
@@ -223,10 +204,9 @@ class KafkaJournal:
             await stopped(admin.close(), 2.0)
 
 
-def _forwarded(record: Record) -> dict[str, Any]:
-    headers = [*record.headers, (ORIGIN_HEADER, str(record.at).encode())]
-    timestamp = round(record.timestamp * 1000)
-    return {"key": record.key, "value": record.value, "headers": headers, "timestamp_ms": timestamp}
+def _forwarded(record: Record, home: TopicPartition) -> Outgoing:
+    headers = (*record.headers, (ORIGIN_HEADER, str(record.at).encode()))
+    return Outgoing(home, record.key, record.value, headers, round(record.timestamp * 1000))
 
 
 def _keep(entries: dict[int, Entry], key: bytes | None, value: bytes | None, partition: int) -> None:
@@ -239,14 +219,3 @@ def _keep(entries: dict[int, Entry], key: bytes | None, value: bytes | None, par
         entries.pop(entry, None)
     else:
         entries[entry.offset] = entry
-
-
-async def _throw_away(producer: AIOKafkaProducer) -> None:
-    # With the broker away, stopping would wait for ever: what it still holds is not to be delivered any more.
-    await stopped(producer.stop(), 1.0)
-    sender: Any = producer._sender  # noqa: SLF001  no public way to end a producer that is stuck; pinned to 0.14
-    task = sender.sender_task
-    if task is not None and not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=1.0)
-    await stopped(producer.client.close(), 1.0)
