@@ -77,6 +77,23 @@
 {{- $wrong = append $wrong "settings.http.host must be reachable from outside of the pod for probes and Prometheus: leave it unset" -}}
 {{- end -}}
 
+{{- if $v.httpApi.enabled -}}
+{{- if and (hasKey $v.settings.ingress "port") (eq (int $v.settings.ingress.port) 0) -}}
+{{- $wrong = append $wrong "settings.ingress.port must not be 0: the Service has to know it" -}}
+{{- end -}}
+{{- if eq (include "consumer.api.port" .) (include "consumer.port" .) -}}
+{{- $wrong = append $wrong "settings.ingress.port must differ from settings.http.port: calls and metrics are for others" -}}
+{{- end -}}
+{{- if and $v.settings.ingress.host (hasPrefix "127." $v.settings.ingress.host) -}}
+{{- $wrong = append $wrong "settings.ingress.host must be reachable from outside of the pod for callers: leave it unset" -}}
+{{- end -}}
+{{- if and $v.httpApi.ingress.enabled (not $v.httpApi.ingress.hosts) -}}
+{{- $wrong = append $wrong "httpApi.ingress.hosts has to name a host: without one it would answer for all" -}}
+{{- end -}}
+{{- else if $v.httpApi.ingress.enabled -}}
+{{- $wrong = append $wrong "httpApi.ingress.enabled needs httpApi.enabled: there would be nothing behind it" -}}
+{{- end -}}
+
 {{- if $wrong -}}
 {{- fail (printf "\n\nThese values cannot work:\n  - %s\n" (join "\n  - " $wrong)) -}}
 {{- end -}}

@@ -56,3 +56,34 @@ labels:
 {{- define "consumer.port" -}}
 {{ .Values.settings.http.port | default 8080 | int }}
 {{- end }}
+
+{{/* The HTTP API: a name of its own, or the consumer's Service, budget and policies would take its pods for theirs. */}}
+{{- define "consumer.api.name" -}}
+{{ include "consumer.fullname" . }}-ingress
+{{- end }}
+
+{{- define "consumer.api.selector" -}}
+app.kubernetes.io/name: {{ include "consumer.name" . | trunc 55 | trimSuffix "-" }}-ingress
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "consumer.api.labels" -}}
+{{ include "consumer.api.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "consumer.api.metadata" -}}
+name: {{ include "consumer.api.name" . }}
+namespace: {{ .Release.Namespace }}
+labels:
+  {{- include "consumer.api.labels" . | nindent 2 }}
+{{- end }}
+
+{{- define "consumer.api.port" -}}
+{{ .Values.settings.ingress.port | default 8081 | int }}
+{{- end }}

@@ -42,7 +42,7 @@ spec:
   affinity:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with include "consumer.spread" . | trim }}
+  {{- with include "consumer.spread" (dict "root" . "selector" (include "consumer.selector" . | fromYaml)) | trim }}
   {{- . | nindent 2 }}
   {{- end }}
   {{- with .Values.initContainers }}
@@ -139,14 +139,15 @@ spec:
     {{- end }}
 {{- end }}
 
+{{/* Called with (dict "root" $ "selector" (dict ...)). */}}
 {{- define "consumer.spread" -}}
-{{- $root := . -}}
+{{- $root := .root -}}
+{{- $selector := .selector -}}
 {{- $keys := dict "zone" "topology.kubernetes.io/zone" "host" "kubernetes.io/hostname" -}}
 {{- $wanted := list -}}
 {{- range $name, $key := $keys }}
 {{- $how := get $root.Values.topologySpread $name }}
 {{- if ne $how "none" }}
-{{- $selector := include "consumer.selector" $root | fromYaml }}
 {{- $wanted = append $wanted (dict "maxSkew" 1 "topologyKey" $key "whenUnsatisfiable" $how "labelSelector" (dict "matchLabels" $selector)) }}
 {{- end }}
 {{- end }}

@@ -99,6 +99,12 @@ Called with (dict "values" .Values "groups" (list ...)); no groups are all group
 {{- end -}}
 {{- end }}
 
+{{/* Of the HTTP API: the moment for who balances, and what a call may take: its body, Kafka, and its outcome. */}}
+{{- define "consumer.api.grace" -}}
+{{- $wait := include "consumer.seconds" (.Values.settings.ingress.wait | default "10s") | int -}}
+{{ add 5 15 $wait $wait 5 }}
+{{- end }}
+
 {{- define "consumer.partitions" -}}
 {{ .Values.settings.topics.partitions | default 6 | int }}
 {{- end }}

@@ -56,8 +56,19 @@ def refused(values: Path, *more: str) -> str:
 
 
 def workload(objects: Sequence[Object]) -> Object:
-    (found,) = [one for one in objects if one["kind"] in {"StatefulSet", "Deployment"}]
+    """That of the consumers."""
+    (found,) = [one for one in objects if one["kind"] in {"StatefulSet", "Deployment"} and not is_api(one)]
     return found
+
+
+def is_api(one: Object) -> bool:
+    """Whether it is of the HTTP API."""
+    return one["metadata"].get("labels", {}).get("app.kubernetes.io/name", "").endswith("-ingress")
+
+
+def api_of_kind(objects: Sequence[Object], kind: str) -> Object:
+    """The object of the HTTP API of that kind, the first of several."""
+    return next(one for one in objects if one["kind"] == kind and is_api(one))
 
 
 def of_kind(objects: Sequence[Object], kind: str) -> Object:

@@ -40,7 +40,7 @@ def test_it_is_a_compose_file() -> None:
 def test_each_port_is_open_to_this_machine_only_and_to_one_service() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
-    assert len({port.split(":")[1] for port in ports}) == len(ports) == 5
+    assert len({port.split(":")[1] for port in ports}) == len(ports) == 6
 
 
 def test_each_service_says_when_it_is_well_and_each_dependency_waits_for_that() -> None:
@@ -99,7 +99,19 @@ def test_the_consumer_is_asked_and_scraped_where_it_listens(settings: Settings) 
     assert published == f"127.0.0.1:{settings.http.port}:{settings.http.port}"
     assert settings.http.host == "0.0.0.0"  # noqa: S104
     (job,) = yaml.safe_load((ROOT / "monitoring/compose/prometheus.yml").read_text())["scrape_configs"]
-    assert job["static_configs"] == [{"targets": [f"consumer:{settings.http.port}"]}]
+    assert job["static_configs"] == [{"targets": [f"consumer:{settings.http.port}", f"ingress:{settings.http.port}"]}]
+
+
+def test_the_http_api_is_called_where_it_listens_and_asks_the_same_topics(settings: Settings) -> None:
+    ingress = load(SERVICES["ingress"]["environment"], only_kafka=True)
+    assert isinstance(ingress, Settings), ingress
+    (published,) = SERVICES["ingress"]["ports"]
+    assert published == f"127.0.0.1:{ingress.ingress.port}:{ingress.ingress.port}"
+    assert (ingress.ingress.host, ingress.http) == ("0.0.0.0", settings.http)  # noqa: S104
+    assert (ingress.kafka, ingress.topics) == (settings.kafka, settings.topics)
+    seconds = parse_duration(SERVICES["ingress"]["stop_grace_period"])
+    assert seconds is not None
+    assert timedelta(seconds=seconds) >= 2 * ingress.ingress.wait + timedelta(seconds=15)  # a body, Kafka, the outcome
 
 
 def test_it_may_take_longer_to_stop_than_its_drain(settings: Settings) -> None:
@@ -109,7 +121,7 @@ def test_it_may_take_longer_to_stop_than_its_drain(settings: Settings) -> None:
 
 
 def test_our_containers_can_write_nowhere_and_may_do_nothing() -> None:
-    for name in ("consumer", "topics"):
+    for name in ("consumer", "topics", "ingress"):
         service = SERVICES[name]
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
         assert service["security_opt"] == ["no-new-privileges:true"]
