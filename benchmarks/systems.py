@@ -94,6 +94,12 @@ def _source(place: Place) -> Start:
     return Start([sink.source() or "smtp-source", *words])
 
 
+def _two(place: Place) -> Start:
+    start = _ours(place)
+    return Start([*start.command, "--workers", "2"], start.environment)
+
+
 OURS = System("this consumer", _ours)
+TWO = System("this consumer, 2 workers", _two)
 PLAIN = System("plain asyncio consumer", _plain)
 SOURCE = System("smtp-source, ready bytes", _source, outcomes=False)

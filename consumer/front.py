@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 from prometheus_client import CollectorRegistry
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from consumer.adapters import page
 from consumer.adapters.http import Checks, serve
@@ -62,6 +62,9 @@ def ready_of(answer: bytes) -> Mapping[str, bool]:
     return found
 
 
-def view_of(answer: bytes) -> Overview:
-    """What a worker answered to `VIEW`."""
-    return _VIEW.validate_json(answer)
+def view_of(answer: bytes) -> Overview | None:
+    """What a worker answered to `VIEW`; None if it is of another version (this one was replaced while it ran)."""
+    try:
+        return _VIEW.validate_json(answer)
+    except ValidationError:
+        return None

@@ -18,7 +18,7 @@ import structlog
 from consumer.adapters import logs, page
 from consumer.adapters.http import CannotListenError, Views, serve_views
 from consumer.settings import Settings
-from consumer.workers.patience import Patience
+from consumer.workers.patience import PAUSES, Patience
 from consumer.workers.sight import Sight
 from consumer.workers.worker import Ended, Worker, command
 
@@ -43,8 +43,16 @@ def run(settings: Settings) -> int:
 class Workers:
     """The processes, and what becomes of them."""
 
-    def __init__(self, settings: Settings, words: Sequence[str], *, behind: float = BEHIND_THE_DRAIN) -> None:
-        """`words` start this program; `behind` are seconds, as above."""
+    def __init__(
+        self,
+        settings: Settings,
+        words: Sequence[str],
+        *,
+        behind: float = BEHIND_THE_DRAIN,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        """`words` start this program; `behind` and `pauses` are seconds, as their defaults say."""
+        self._pauses = pauses
         self._http = settings.http
         self._end_within = settings.work.drain_within.total_seconds() + behind
         self.all = tuple(Worker(number + 1, words) for number in range(settings.work.workers))
@@ -81,7 +89,7 @@ class Workers:
 
     async def _keep(self, worker: Worker) -> None:
         """Start it, and again whenever it ends, until all is to end."""
-        patience = Patience()
+        patience = Patience(self._pauses)
         if worker is not self.all[0]:
             await self._proved.wait()
         while not self._stopping.is_set():

@@ -74,7 +74,8 @@ class Sight:
     async def page(self) -> str:
         """The page for people."""
         answers = await self._ask(VIEW, self._workers)
-        views = {number: view_of(answer) for number, answer in answers.items() if answer is not None}
+        seen = {number: view_of(answer) for number, answer in answers.items() if answer is not None}
+        views = {number: view for number, view in seen.items() if view is not None}
         workers = tuple(self._now(worker, views.get(worker.number)) for worker in self._workers)
         ready = self._checks({number: view.ready for number, view in views.items()})
         look = Overview(time.time(), ready, hour=self._hour.minutes(), workers=workers)
@@ -98,8 +99,9 @@ class Sight:
             asked = worker.link
             answer = await worker.ask(METRICS, WITHIN)
             # No await behind the answer: what a process has counted must not be heard after its end.
-            if answer is not None and worker.link is asked:
-                self._merged.told(worker.name, merge.loaded(answer))
+            families = None if answer is None else merge.loaded(answer)
+            if families is not None and worker.link is asked:
+                self._merged.told(worker.name, families)
 
         await _each(heard, [worker for worker in self._workers if worker.up])
         self._merged.told(PARENT, merge.snapshot(self._registry))

@@ -117,6 +117,15 @@ async def test_workers_whose_parent_is_killed_drain_and_end(slow: Stage) -> None
     assert await kafka_side.members(slow.bootstrap, slow.names) == 0
 
 
+async def test_workers_that_are_being_started_while_their_parent_is_killed_end_too(stage: Stage) -> None:
+    service = await stage.prepared(**TWO)
+    service.start()
+    await until(lambda: 1 in pids(service))
+    service.kill()
+    await until(lambda: not alive(pids(service)[1]), within=20.0)
+    assert await kafka_side.members(stage.bootstrap, stage.names) == 0
+
+
 async def test_sigterm_has_all_workers_finish_what_is_under_way(slow: Stage) -> None:
     service = await slow.run(**TWO)
     await shared_out(service)

@@ -32,6 +32,22 @@ asyncio.run(main())
 """Answers for ever; does that on SIGTERM."""
 
 
+ENDS_ONCE_UP = """
+import asyncio, sys
+from consumer.adapters.link import answering
+
+async def main():
+    asked = asyncio.Event()
+    async with answering(int(sys.argv[3]), {"ready": lambda: asked.set() or b"{}"}, alone=lambda: None):
+        await asked.wait()
+        await asyncio.sleep(0.1 if sys.argv[2] == "2" else 60)
+    sys.exit(3)
+
+asyncio.run(main())
+"""
+"""Answers; if it is the second, it ends then."""
+
+
 def settings(workers: int) -> Settings:
     return Settings(
         kafka=Kafka(bootstrap_servers="127.0.0.1:1"),
@@ -82,6 +98,24 @@ async def test_one_that_ends_by_itself_is_started_again_under_its_number() -> No
         await until(lambda: second.up and second.pid != before)
         workers.stop()
     assert running.result() == 0
+
+
+async def test_one_that_cannot_be_kept_going_ends_all_with_its_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
+    workers = Workers(settings(2), words(ENDS_ONCE_UP), pauses=(0.0, 0.0))
+    assert await workers.run() == 3
+    assert not [worker for worker in workers.all if worker.pid]
+    assert capfd.readouterr().out.count("worker ended") == 3
+
+
+async def test_workers_that_are_asked_to_stop_before_they_are_up_have_nothing_to_drain(tmp_path: Path) -> None:
+    script = f"import pathlib, sys, time; pathlib.Path({str(tmp_path)!r}, 'there').touch(); time.sleep(60)"
+    workers = Workers(settings(2), words(script))
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(workers.run())
+        await until((tmp_path / "there").exists)
+        workers.stop()
+    assert running.result() == 0
+    assert [worker.pid for worker in workers.all] == [None, None]
 
 
 async def _up(workers: Workers) -> None:

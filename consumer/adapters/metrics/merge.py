@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Exposed
 from prometheus_client.registry import Collector
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import override
 
 from consumer.adapters.metrics import table
@@ -65,13 +65,16 @@ def snapshot(registry: CollectorRegistry) -> list[Family]:
 
 
 def dumped(families: Families) -> bytes:
-    """For another process of the same version."""
+    """For another process."""
     return _JSON.dump_json(list(families))
 
 
-def loaded(content: bytes) -> list[Family]:
-    """What `dumped` wrote."""
-    return _JSON.validate_json(content)
+def loaded(content: bytes) -> list[Family] | None:
+    """What `dumped` wrote; None if that was another version (this one was replaced while it ran)."""
+    try:
+        return _JSON.validate_json(content)
+    except ValidationError:
+        return None
 
 
 def merged(told: Iterable[tuple[str, Families]]) -> list[Family]:
