@@ -31,6 +31,7 @@ def unplaced(metric: Metric) -> Panel:
     return Panel(title, ((queries[metric.form], legend),), (metric,), "s" if metric.unit == "seconds" else "short")
 
 
+_EACH = "{{instance}} {{worker}}"  # the second only with --workers
 _FIRING = Panel(
     "Firing alerts",
     (('count by (alertname, severity) (ALERTS{alertname=~"EmailConsumer.*", alertstate="firing"}) or vector(0)', ""),),
@@ -128,7 +129,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 (table.PARKED,),
                 stacked=True,
             ),
-            Panel("In flight", ((f"{table.IN_FLIGHT.name}{{@}}", "{{instance}}"),), (table.IN_FLIGHT,), stacked=True),
+            Panel("In flight", ((f"{table.IN_FLIGHT.name}{{@}}", _EACH),), (table.IN_FLIGHT,), stacked=True),
         ),
     ),
     (
@@ -184,7 +185,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             ),
             Panel(
                 "Memory for attachments",
-                ((f"{table.ATTACHMENT_MEMORY.name}{{@}}", "{{instance}}"),),
+                ((f"{table.ATTACHMENT_MEMORY.name}{{@}}", _EACH),),
                 (table.ATTACHMENT_MEMORY,),
             ),
             Panel(
@@ -229,7 +230,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
         (
             Panel(
                 "Standing still for",
-                ((f"{table.STALLED.name}{{@}}", "{{instance}}"),),
+                ((f"{table.STALLED.name}{{@}}", _EACH),),
                 (table.STALLED,),
                 "s",
                 steps=((None, GREEN), (30, RED)),
@@ -248,18 +249,18 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             ),
             Panel(
                 "CPU",
-                (("rate(process_cpu_seconds_total{@}[$__rate_interval])", "{{instance}}"),),
+                (("rate(process_cpu_seconds_total{@}[$__rate_interval])", _EACH),),
                 more="Cores. One process uses one at most: more work wants more processes, at most one a partition.",
             ),
             Panel(
                 "Memory",
-                (("process_resident_memory_bytes{@}", "{{instance}}"),),
+                (("process_resident_memory_bytes{@}", _EACH),),
                 unit="bytes",
                 more="What is parked takes memory in the process that owns its partition.",
             ),
             Panel(
                 "Open files",
-                (("process_open_fds{@} / process_max_fds{@}", "{{instance}}"),),
+                (("process_open_fds{@} / process_max_fds{@}", _EACH),),
                 unit="percentunit",
                 steps=((None, GREEN), (0.8, RED)),
                 more="At 1 no connection can be opened any more.",

@@ -3,6 +3,9 @@
 {{- $v := .Values -}}
 {{- $wrong := list -}}
 {{- $partitions := include "consumer.partitions" . | int -}}
+{{- $workers := $v.settings.work.workers | default 1 | int -}}
+{{- $each := "" -}}
+{{- if gt $workers 1 }}{{ $each = printf " with %d workers each (settings.work.workers)" $workers }}{{ end -}}
 {{- $own := dict -}}
 {{- range $v.extraEnv }}{{ $_ := set $own .name true }}{{ end -}}
 
@@ -45,12 +48,12 @@
 {{- end -}}
 {{- end -}}
 
-{{- if and (eq $v.autoscaling.kind "none") (gt (int $v.replicas) $partitions) -}}
-{{- $wrong = append $wrong (printf "replicas is %d, but %d partitions (settings.topics.partitions) give work to %d processes at most" (int $v.replicas) $partitions $partitions) -}}
+{{- if and (eq $v.autoscaling.kind "none") (gt (mul $v.replicas $workers | int) $partitions) -}}
+{{- $wrong = append $wrong (printf "replicas is %d%s, but %d partitions (settings.topics.partitions) give work to %d processes at most" (int $v.replicas) $each $partitions $partitions) -}}
 {{- end -}}
 {{- if ne $v.autoscaling.kind "none" -}}
-{{- if gt (int $v.autoscaling.maxReplicas) $partitions -}}
-{{- $wrong = append $wrong (printf "autoscaling.maxReplicas is %d, but %d partitions (settings.topics.partitions) give work to %d processes at most" (int $v.autoscaling.maxReplicas) $partitions $partitions) -}}
+{{- if gt (mul $v.autoscaling.maxReplicas $workers | int) $partitions -}}
+{{- $wrong = append $wrong (printf "autoscaling.maxReplicas is %d%s, but %d partitions (settings.topics.partitions) give work to %d processes at most" (int $v.autoscaling.maxReplicas) $each $partitions $partitions) -}}
 {{- end -}}
 {{- if gt (int $v.autoscaling.minReplicas) (int $v.autoscaling.maxReplicas) -}}
 {{- $wrong = append $wrong "autoscaling.minReplicas must be at most autoscaling.maxReplicas" -}}

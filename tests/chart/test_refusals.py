@@ -48,6 +48,8 @@ def test_a_value_that_is_misspelt_or_impossible_is_named(wrong: str, named: str)
         ("settings.tenants.url=", "no tenants: set one of"),
         ("tenants.default.domain=x.example", "tenants come from tenants and settings.tenants.url: leave one"),
         ("replicas=7", "replicas is 7, but 6 partitions"),
+        ("replicas=3,settings.work.workers=4", "replicas is 3 with 4 workers each (settings.work.workers), but 6 part"),
+        ("settings.work.workers=4,autoscaling.kind=keda,autoscaling.maxReplicas=2", "maxReplicas is 2 with 4 workers"),
         ("autoscaling.kind=keda,autoscaling.maxReplicas=7", "autoscaling.maxReplicas is 7, but 6 partitions"),
         ("autoscaling.kind=keda,autoscaling.minReplicas=5,autoscaling.maxReplicas=4", "minReplicas must be at most"),
         ("autoscaling.kind=hpa,resources.requests.cpu=", "needs resources.requests.cpu"),
