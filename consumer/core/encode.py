@@ -7,6 +7,7 @@ headers alone. The body is `schemas/send-email.outcome.v1.json`, or that of the 
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 import orjson
@@ -68,17 +69,16 @@ def outcome_event(
 
     The id comes from the coordinates of the request: written twice, it is the same event.
     """
-    attributes = _attributes(subject, source) | {"ce_time": format_timestamp(now)}
-    journal = {KIND_HEADER: kind(outcome)}
+    headers = _attributes(subject, source)
+    headers += (("ce_time", format_timestamp(now).encode()), (KIND_HEADER, kind(outcome).encode()))
     if sent:
-        journal[SENT_AT_HEADER] = ",".join(f"{at!r}:{recipients}" for at, recipients in sent)
+        headers.append((SENT_AT_HEADER, ",".join([f"{at!r}:{recipients}" for at, recipients in sent]).encode()))
     if digest is not None:
-        journal[DIGEST_HEADER] = digest.hex()
-    headers = tuple((name, value.encode()) for name, value in (attributes | journal).items())
+        headers.append((DIGEST_HEADER, digest.hex().encode()))
     body = _body(outcome)
     if subject.type == VALIDATE_CREDENTIALS:  # the first seed's answer, however the request ended
         body["success"] = isinstance(outcome, Validated)
-    return headers, orjson.dumps(body)
+    return tuple(headers), orjson.dumps(body)
 
 
 def kind(outcome: Outcome) -> str:
@@ -94,28 +94,32 @@ def kind(outcome: Outcome) -> str:
             return kind_of(outcome)
 
 
-def _attributes(subject: Subject, source: str) -> dict[str, str]:
+def _attributes(subject: Subject, source: str) -> list[tuple[str, bytes]]:
     """Of what is not known there is no attribute (CloudEvents 1.0.2, 3.1: an attribute is not empty)."""
-    attributes = {
-        "content-type": "application/json",
-        "ce_specversion": "1.0",
-        "ce_id": str(subject.origin),
-        "ce_source": f"{source}/{subject.origin.partition}/{subject.origin.offset}",
-        "ce_type": outcome_type(subject.type),
-        "ce_partition": str(subject.at.partition),
-        "ce_offset": str(subject.at.offset),
-        "ce_originpartition": str(subject.origin.partition),
-        "ce_originoffset": str(subject.origin.offset),
-    }
-    known = {
-        "ce_tenant": subject.tenant,
-        "ce_causationid": subject.id,
-        "ce_correlationid": subject.correlation_id,
-        "ce_traceparent": subject.traceparent,
-    }
-    return attributes | {name: value for name, value in known.items() if value is not None}
+    (partition, offset), (origin_partition, origin_offset) = subject.at, subject.origin
+    attributes = [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"%d:%d" % subject.origin),
+        ("ce_source", f"{source}/{origin_partition}/{origin_offset}".encode()),
+        ("ce_type", outcome_type(subject.type).encode()),
+        ("ce_partition", b"%d" % partition),
+        ("ce_offset", b"%d" % offset),
+        ("ce_originpartition", b"%d" % origin_partition),
+        ("ce_originoffset", b"%d" % origin_offset),
+    ]
+    if subject.tenant is not None:
+        attributes.append(("ce_tenant", subject.tenant.encode()))
+    if subject.id is not None:
+        attributes.append(("ce_causationid", subject.id.encode()))
+    if subject.correlation_id is not None:
+        attributes.append(("ce_correlationid", subject.correlation_id.encode()))
+    if subject.traceparent is not None:
+        attributes.append(("ce_traceparent", subject.traceparent.encode()))
+    return attributes
 
 
+@lru_cache(maxsize=16)
 def outcome_type(request: str | None) -> str:
     """`email.send-email.v1` is answered by `email.send-email.outcome.v1`."""
     if request is None:
@@ -164,15 +168,14 @@ def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911, PLR0912 - a case fo
 
 
 def _accepted(outcome: Accepted) -> Body:
-    asked = (refusal.recipient for refusal in outcome.rejected if not isinstance(refusal.reply, Blocked))
-    told = (*outcome.accepted, *asked)
+    asked = [refusal.recipient for refusal in outcome.rejected if not isinstance(refusal.reply, Blocked)]
     number = len(outcome.accepted) + len(outcome.rejected)
     return {
         "status": 204,
         "message": f"The relay accepted the mail for {len(outcome.accepted)} of {number} recipients.",
         "accepted": outcome.accepted,
         **_refusals(outcome.rejected),
-        "envelope": {"from": outcome.sender, "to": told},
+        "envelope": {"from": outcome.sender, "to": [*outcome.accepted, *asked]},
         "response": _legible(outcome.response, _MAX_RESPONSE),
         "messageId": outcome.message_id,
         "sentAt": format_timestamp(outcome.at),
@@ -275,4 +278,5 @@ def _refusal(refusal: Refusal, room: int) -> Body:
 
 def _legible(text: str, room: int) -> str:
     """What a relay said need not be UTF-8, nor short."""
-    return text[:room].encode("utf-8", "replace").decode()
+    text = text[:room]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
