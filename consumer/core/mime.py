@@ -110,11 +110,12 @@ def _b_words(data: bytes, room: int) -> list[str]:
 
 def body(text: str) -> tuple[bytes, bytes]:
     """Transfer encoding and content, every line of it ended by CRLF, whatever ended it before."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text and text[-1] != "\n":
-        text += "\n"
-    data = text.replace("\n", "\r\n").encode("utf-8", "replace")
+    data = text.encode("utf-8", "replace")  # first, for a text that was digested holds its UTF-8 already
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if data and not data.endswith(b"\n"):
+        data += b"\n"
+    data = data.replace(b"\n", b"\r\n")
     if data.isascii() and b"\0" not in data and b"--=_" not in data and not _has_long_line(data):
         return b"7bit", data
     if 6 * len(data.translate(None, _QP_SAFE)) <= len(data):
