@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import uvloop
-from aiokafka.partitioner import murmur2
 from typing_extensions import override
 
 from benchmarks import events, spans
 from consumer.adapters import logs, schemas
 from consumer.adapters.clock import SystemClock
+from consumer.adapters.kafka.homes import homes
 from consumer.adapters.memory import KnownTenants
 from consumer.adapters.memory_contents import KnownFiles, KnownValues
 from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemorySource
@@ -64,6 +64,7 @@ BACKLOG = 4_000
 _T = TypeVar("_T")
 _U = TypeVar("_U")
 _PARTITIONS = 6
+_home = homes(_PARTITIONS)
 _SOURCE = "/consumer/email.requests"
 _NOW = 1_800_000_000.0
 _RELAY = Relay("127.0.0.1", 2525, Scheme.PLAIN)
@@ -296,10 +297,6 @@ def _delivery() -> Delivery:
 def _record(number: int, partition: int, offset: int) -> Record:
     key, headers, value = events.event(number)
     return Record(Coordinates(partition, offset), key, value, tuple(headers), time.time())
-
-
-def _home(tenant: str) -> int:
-    return (murmur2(tenant.encode()) & 0x7FFFFFFF) % _PARTITIONS
 
 
 def _encoded(ending: Ending) -> tuple[Headers, bytes]:

@@ -17,7 +17,6 @@ from typing import Any
 import structlog
 import uvloop
 from aiokafka.helpers import create_ssl_context
-from aiokafka.partitioner import murmur2
 
 from consumer.adapters import logs, schemas
 from consumer.adapters.clock import SystemClock, watch_loop
@@ -25,6 +24,7 @@ from consumer.adapters.config_api import ConfigApi
 from consumer.adapters.http import CannotListenError
 from consumer.adapters.kafka import topics
 from consumer.adapters.kafka.client import Cluster, Names
+from consumer.adapters.kafka.homes import homes
 from consumer.adapters.kafka.journal import KafkaJournal
 from consumer.adapters.kafka.mailbag import KafkaMailbag
 from consumer.adapters.kafka.source import KafkaSource, Membership
@@ -294,7 +294,7 @@ class App:
             self._tenants,
             Simulator(self._transport, self._clock),
             self._clock,
-            random.SystemRandom().random,
+            random.Random().random,  # noqa: S311  it spreads retries, and guards nothing
             LADDER,
             self._resolver,
             Validating(self._tenants, self._prober, self._clock),
@@ -316,7 +316,7 @@ class App:
             delivery,
             self._clock,
             self._telemetry,
-            lambda tenant: (murmur2(tenant.encode()) & 0x7FFFFFFF) % partitions,
+            homes(partitions),
             self._room,
             pace,
             keeping,
