@@ -8,9 +8,9 @@ headers are UTF-8 as they stand: percent-encoding belongs to HTTP.
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, TypeGuard, cast
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 import orjson
 
@@ -27,7 +27,7 @@ _AS_PLAIN = {"type": "operation", "id": "request_id", "datacontenttype": "conten
 _AS_BINARY = {"datacontenttype": "content-type"}  # the binding, 3.2.1
 _PLAIN = {name: _AS_PLAIN.get(name, name) for name in attribute.RULES}
 _BINARY = {name: _AS_BINARY.get(name, f"ce_{name}") for name in attribute.RULES}
-_ASSUMED = {"specversion": "1.0", "source": "plain"}
+_OF_PLAIN = {header: name for name, header in _PLAIN.items()}
 _PLAIN_HEADERS = frozenset(("tenant", "request_id", "operation", "content-type", "expirytime", "correlationid"))
 _TRACES = frozenset(("traceparent", "ce_traceparent"))
 _MAGIC = b"\x00"
@@ -163,13 +163,16 @@ def _binary(record: Record, headers: Headers) -> _Unwrapped:
 
 
 def _plain(record: Record, headers: Headers, assumed: str) -> _Unwrapped:
-    attributes = {name: headers[header] for name, header in _PLAIN.items() if header in headers}
     data = _json(record.value)
     if "tenant" not in headers and isinstance(data, dict) and "specversion" in data:
         data = _Flaw("header content-type: for a structured CloudEvent say application/cloudevents+json")
+    attributes: dict[str, object] = {"specversion": "1.0", "source": "plain", "type": assumed}
+    for header, text in headers.items():
+        if (name := _OF_PLAIN.get(header)) is not None:
+            attributes[name] = text
     if "id" not in attributes:
         attributes["id"] = str(record.origin)
-    return _Unwrapped({**_ASSUMED, "type": assumed, **attributes}, data, _PLAIN)
+    return _Unwrapped(attributes, data, _PLAIN)
 
 
 def _json(value: bytes | None) -> object:
@@ -188,14 +191,12 @@ def _json(value: bytes | None) -> object:
         return _Flaw(f"value: not JSON, line {error.lineno}, column {error.colno}", "invalid-json")
 
 
-def _keeps(value: object, rule: Callable[[str], str | None] | None) -> TypeGuard[str]:
-    return rule is not None and isinstance(value, str) and rule(value) is None
-
-
 def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_Flaw, ...]]:
     """The attributes that keep their rule, as text, and the flaws of the others."""
     given, rules = unwrapped.attributes, kinds.rules
-    known: dict[str, str] = {name: value for name, value in given.items() if _keeps(value, rules.get(name))}
+    known: dict[str, str] = {
+        name: value for name, value in given.items() if isinstance(value, str) and rules[name](value) is None
+    }
     if len(known) == len(given) and known.keys() >= attribute.REQUIRED:
         return known, ()
     known = {}
@@ -214,16 +215,20 @@ def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_
 
 
 def _subject(record: Record, headers: Headers, known: Mapping[str, str], kinds: Kinds) -> Subject:
-    traces = (known.get("traceparent"), headers.get("traceparent"))  # the event's own before that of its transport
     return Subject(
         record.at,
         record.origin,
-        tenant=known.get("tenant"),
-        id=known.get("id"),
-        type=kinds.types.get(known.get("type", "")),
-        correlation_id=known.get("correlationid"),
-        traceparent=next((found for trace in traces if trace and (found := attribute.traceparent(trace))), None),
+        known.get("tenant"),
+        known.get("id"),
+        kinds.types.get(known.get("type", "")),
+        known.get("correlationid"),
+        _trace(known.get("traceparent"))
+        or _trace(headers.get("traceparent")),  # the event's own before its transport's
     )
+
+
+def _trace(text: str | None) -> str | None:
+    return attribute.traceparent(text) if text else None
 
 
 def _refused(subject: Subject, flaws: tuple[_Flaw, ...]) -> Refused:
