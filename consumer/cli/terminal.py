@@ -24,9 +24,9 @@ class Output(StrEnum):
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How data is printed.")]
 
 
-def settings() -> Settings:
-    """Those of a command that speaks to Kafka only; what is wrong with them ends it."""
-    found = load(only_kafka=True)
+def settings(*, only_kafka: bool = True) -> Settings:
+    """Those of a command that speaks to Kafka only, or all of them; what is wrong with them ends it."""
+    found = load(only_kafka=only_kafka)
     if isinstance(found, Wrong):
         raise typer.Exit(refuse(found.errors))
     return found

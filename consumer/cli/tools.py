@@ -1,11 +1,11 @@
-"""The commands for producers and for who looks after their requests: `validate`, `render`, `schemas`, `replay`."""
+"""The commands for producers and for who looks after their requests: `validate`, `render`, `schemas`, `replay`, `bench`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from consumer.cli import exporting, ingress, rendering, replay, validating
+from consumer.cli import bench, exporting, ingress, rendering, replay, validating
 from consumer.cli.exits import EPILOG
 from consumer.cli.terminal import Output, OutputOption, end, seconds, settings
 from consumer.core.attribute import SEND_EMAIL
@@ -19,6 +19,7 @@ def add_to(commands: typer.Typer) -> None:
         commands.command(epilog=EPILOG)(command)
     commands.command("ingress", epilog=EPILOG)(take_calls)
     commands.command("replay", epilog=EPILOG)(ask_again)
+    commands.command("bench", epilog=EPILOG)(put_load_on)
     commands.add_typer(schemas, name="schemas")
 
 
@@ -101,3 +102,22 @@ def ask_again(  # noqa: PLR0913  each is a flag
     ago = 0.0 if until is None else seconds("--until", until)
     choice = replay.Choice(tenant, frozenset(type_ or ()), seconds("--since", since), ago, sent_too)
     end(replay.replay(settings(), choice, execute=execute, rate=rate, as_json=output is Output.JSON))
+
+
+def put_load_on(  # noqa: PLR0913  each is a flag
+    *,
+    tenant: Annotated[str, typer.Option(help="Whose requests: one with `mode: dry-run` or `simulator: true`.")],
+    requests: Annotated[int, typer.Option(help="How many, after a first one alone.", min=1, max=1_000_000)] = 1000,
+    in_flight: Annotated[int, typer.Option(help="At most so many without an outcome.", min=1, max=10_000)] = 200,
+    rate: Annotated[
+        float | None, typer.Option(help="So many a second; otherwise as fast as it goes.", min=0.01)
+    ] = None,
+    size: Annotated[int, typer.Option(help="Octets of the text of each.", min=1, max=500_000)] = 1000,
+    wait: Annotated[float, typer.Option(help="Seconds that each may take; then it expires.", min=0.1)] = 30.0,
+    live: Annotated[bool, typer.Option("--live", help="Send REAL mail, by the tenant's relay; with --to.")] = False,
+    to: Annotated[str | None, typer.Option(help="To whom; otherwise to nobody.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Measure outcomes a second, and how long each takes. Unless --live is said, no mail goes out; its windows fill up."""
+    load = bench.Load(tenant, requests, in_flight, rate, size, wait, live, to)
+    end(bench.bench(settings(only_kafka=False), load, as_json=output is Output.JSON))

@@ -81,9 +81,18 @@ class OutcomeEvent:
 
 
 def request(
-    event_id: str, tenant: str, data: Mapping[str, object], type_: str = SEND_EMAIL, *, source: str = "/consumer/cli"
+    event_id: str,
+    tenant: str,
+    data: Mapping[str, object],
+    type_: str = SEND_EMAIL,
+    *,
+    source: str = "/consumer/cli",
+    expires: str | None = None,
 ) -> Emission:
-    """A CloudEvent in structured mode, keyed by tenant: so it lies in its home partition at once."""
+    """A CloudEvent in structured mode, keyed by tenant: so it lies in its home partition at once.
+
+    `expires` is the time (RFC 3339) after which it is not wanted any more.
+    """
     event = {
         "specversion": "1.0",
         "id": event_id,
@@ -92,6 +101,7 @@ def request(
         "tenant": tenant,
         "datacontenttype": "application/json",
         "data": data,
+        **({} if expires is None else {"expirytime": expires}),
     }
     return Emission(tenant.encode(), json.dumps(event, ensure_ascii=False).encode(), STRUCTURED, event_id)
 
