@@ -1,0 +1,172 @@
+"""`python -m benchmarks.sizes`: octets of what the consumer writes, and memory of what it remembers.
+
+Records are those of the consumer's own encoders, in batches as the library writes them, before any compression. Memory is
+what Python allocates for a hundred thousand of a kind (tracemalloc), divided by their number.
+"""
+
+import gc
+import platform
+import tracemalloc
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+
+from consumer.adapters.kafka.entries import write_entry
+from consumer.adapters.kafka.suppressions import write
+from consumer.core.encode import outcome_event
+from consumer.core.ids import Ids, Use, fingerprint
+from consumer.core.outcome import Accepted, Invalid, Outcome, Subject
+from consumer.core.parking import Entry, Parking, Progress, Reason
+from consumer.core.record import Coordinates, Headers
+from consumer.core.suppression import Kind, Policy, Remembered, Suppression
+from consumer.core.suppression_list import Gathered, Listed, SuppressionList
+from consumer.core.tenant import Limit
+from consumer.core.window import Windows
+
+MANY = 100_000
+IN_A_BATCH = 100
+NOW = 1_795_282_583.859
+TENANT, ID = "acme", "5f0c7f3e-4c1d-4c53-9a55-2c1f6e0f7a10"
+"""A name of four letters, and an id as uuid4 makes them."""
+
+Written: TypeAlias = tuple[bytes | None, bytes | None, Headers]
+
+
+def outcome(made: Outcome) -> Written:
+    subject = Subject(Coordinates(3, 1_234_567), Coordinates(3, 1_234_567), TENANT, ID, "email.send-email.v1")
+    sent = ((NOW, 1),) if isinstance(made, Accepted) else ()
+    headers, value = outcome_event(
+        subject, made, source="/email-consumer/email.requests/3/1234567", now=NOW, digest=bytes(16), sent=sent
+    )
+    return TENANT.encode(), value, headers
+
+
+def accepted(recipients: int) -> Written:
+    to = tuple(f"recipient-{number:03d}@example.com" for number in range(recipients))
+    message_id = "<39ead1f4d52c864ba040ba3b69dfb8e4@acme.example>"
+    return outcome(
+        Accepted(to, (), "no-reply@acme.example", "250 2.0.0 Ok: queued as 4Zk3bQ1fXjz9rxH", message_id, NOW)
+    )
+
+
+def entry(offset: int = 1_234_567, request_id: str = ID, tenant: str = TENANT) -> Entry:
+    """A request whose relay was not reached twice."""
+    progress = Progress(attempts=2, last_reason="unreachable")
+    at = Coordinates(3, offset)
+    return Entry(offset, at, tenant, request_id, bytes(16), NOW + 300, NOW + 86_400, Reason.RETRY, progress)
+
+
+def parked() -> Written:
+    key, value = write_entry(entry())
+    return key, value, ()
+
+
+def suppression() -> Suppression:
+    at = int(NOW)
+    return Suppression(Kind.BOUNCE, "5.1.1", at, at, at + 7_776_000, 1, 0, (Remembered(at, Kind.BOUNCE, bytes(8)),))
+
+
+def suppressed() -> Written:
+    ((key, value),) = write(Gathered((Listed(bytes(16), suppression(), TENANT, "0123abcd"),)))
+    return key, value, ()
+
+
+RECORDS: tuple[tuple[str, Callable[[], Written]], ...] = (
+    ("outcome: accepted, one recipient", lambda: accepted(1)),
+    ("outcome: accepted, ten recipients", lambda: accepted(10)),
+    ("outcome: invalid, one error", lambda: outcome(Invalid("invalid-request", ("/subject: expected one line",)))),
+    ("parked entry, tried twice", parked),
+    ("the end of a parked entry (tombstone)", lambda: (b"1234567", None, ())),
+    ("suppression record, one bounce", suppressed),
+)
+
+
+def octets(written: Written, number: int) -> float:
+    """Of a record in a batch of so many like it, with its part of the batch's head."""
+    key, value, headers = written
+    batch = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=0,
+        is_transactional=1,
+        producer_id=1,
+        producer_epoch=1,
+        base_sequence=0,
+        batch_size=2**24,
+    )
+    for offset in range(number):
+        batch.append(offset, timestamp=int(NOW * 1000) + offset, key=key, value=value, headers=list(headers))
+    return len(batch.build()) / number
+
+
+def remembered_ids() -> object:
+    ids = Ids(86_400.0)
+    for number in range(MANY):
+        at = Coordinates(3, number)
+        ids.end(fingerprint(TENANT, f"{ID}{number}"), at, number.to_bytes(16), use=Use.USED, at=NOW + number)
+    return ids
+
+
+def waiting() -> object:
+    """Parked requests of a thousand tenants, each with its id, which is taken while it waits."""
+    parking, ids = Parking(), Ids(86_400.0)
+    for number in range(MANY):
+        one = entry(number, f"{ID}{number}", f"tenant-{number % 1000}")
+        parking.add(one)
+        ids.open(fingerprint(one.tenant, one.id), one.origin, number.to_bytes(16), offset=number)
+    return parking, ids
+
+
+def send_times() -> object:
+    windows = Windows(3600.0)
+    limits = (Limit(MANY, 3600.0),)
+    for number in range(MANY):
+        windows.take(number, 1, limits, NOW + number / 1000)
+        windows.sent(number, 1, NOW + number / 1000)
+    return windows
+
+
+def listed() -> object:
+    policy = Policy(key=b"0123456789abcdef")
+    found = SuppressionList(policy)
+    for number in range(MANY):
+        found.restore(Listed(number.to_bytes(16), suppression(), TENANT, policy.key_id), NOW)
+    return found
+
+
+MEMORY: tuple[tuple[str, Callable[[], object]], ...] = (
+    ("a remembered request id", remembered_ids),
+    ("a parked request, with its id", waiting),
+    ("a send in one window", send_times),
+    ("a suppressed recipient", listed),
+)
+
+
+def memory(make: Callable[[], object]) -> float:
+    """Octets for each of many."""
+    gc.collect()
+    tracemalloc.start()
+    kept = make()
+    gc.collect()
+    octets_, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del kept
+    return octets_ / MANY
+
+
+def records() -> Iterable[str]:
+    """Rows of the table, as docs/scaling.md has them."""
+    for name, make in RECORDS:
+        yield f"| {name} | {octets(make(), 1):.0f} | {octets(make(), IN_A_BATCH):.0f} |"
+
+
+def main() -> None:
+    print(f"| record | alone | in a batch of {IN_A_BATCH} |\n|---|---|---|")
+    print("\n".join(records()))
+    print(f"\n| in memory (Python {platform.python_version()}) | octets |\n|---|---|")
+    for name, make in MEMORY:
+        print(f"| {name} | {memory(make):.0f} |")
+
+
+if __name__ == "__main__":
+    main()
