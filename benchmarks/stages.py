@@ -52,7 +52,7 @@ from consumer.core.tick import Tick
 from consumer.core.work import Work
 from consumer.delivery import Delivery
 from consumer.ports import Clock, Permit
-from consumer.stream import Pace, Room, Stream, World
+from consumer.stream import Pace, Queue, Room, Stream, World
 from consumer.validation import Validating
 
 MAILS = 400
@@ -233,10 +233,11 @@ async def _process(around: Callable[[World], World] = lambda world: world) -> fl
         clock,
         Telemetry(Metrics(), logs.concluded),
         _home,
-        Room(1_000),
+        room := Room(1_000),
         Pace(),
         Keeping(requests=float("inf")),
         lambda: "nonce",
+        Queue(room, Pace()),
     )
     stream = Stream(around(world))
     gc.collect()

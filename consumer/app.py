@@ -61,7 +61,7 @@ from consumer.outside import (
 )
 from consumer.ports import BrokenError, UncertainError
 from consumer.settings import Kafka, Settings
-from consumer.stream import Hearing, Pace, Room, Stream, World
+from consumer.stream import Hearing, Pace, Queue, Room, Stream, World
 from consumer.validation import Validating
 
 _log = structlog.stdlib.get_logger("consumer")
@@ -302,6 +302,8 @@ class App:
         )
         pace = Pace(
             in_flight=work.in_flight,
+            ahead=work.ahead,
+            ahead_bytes=work.ahead_bytes,
             parked=work.parked,
             grant_lifetime=work.grant_lifetime.total_seconds(),
             heartbeat=self._settings.kafka.heartbeat_interval.total_seconds(),
@@ -321,6 +323,7 @@ class App:
             pace,
             keeping,
             lambda: secrets.token_hex(6),
+            Queue(self._room, pace),
             hearing=self._hearing(),
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from consumer.core.work import Work
 
-SOON = 2.0
+SOON = 5.0
 """Seconds within which all that a tenant has in flight has to end for it to have more than its share."""
 
 MEASURED = 0.5
@@ -31,12 +31,12 @@ class _Tenant:
             self.rate, self.since, self.ended = self.ended / passed, now, 0
         self.ended += 1
 
-    def slow(self, now: float, patience: float) -> bool:
+    def slow(self, now: float, patience: float, waiting: int = 0) -> bool:
         passed, measured = now - self.since, patience * MEASURED
         if self.rate is None and passed < measured:
             return False
         before = self.rate if self.rate is not None and passed < 2 * measured else 0.0
-        return len(self.works) > patience * SOON * max(before, self.ended / max(passed, measured))
+        return len(self.works) + waiting > patience * SOON * max(before, self.ended / max(passed, measured))
 
 
 class Flights:
@@ -84,9 +84,10 @@ class Flights:
             flights is not None and len(flights.works) >= self.share(tenant, room) and flights.slow(now, self.patience)
         )
 
-    def stuck(self, now: float) -> int:
-        """How many of them are of tenants that are slow."""
-        return sum(len(flights.works) for flights in self._tenants.values() if flights.slow(now, self.patience))
+    def slow(self, tenant: str, waiting: int, now: float) -> bool:
+        """Whether it will not soon be through with what it has in flight and so many more."""
+        flights = self._tenants.get(tenant)
+        return flights is not None and flights.slow(now, self.patience, waiting)
 
     def surplus(self, room: int, now: float, *, fixed: Container[int]) -> list[Work]:
         """The newest that slow tenants have beyond their share, of those that are not fixed."""

@@ -11,11 +11,21 @@ to the committed offset), shifted left by one; the lowest bit says whether the o
 import binascii
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+
+from consumer.core.runs import Runs
 
 LONGEST = 4_096
 """Bytes of metadata that a broker takes (`offset.metadata.max.bytes`)."""
+
+LIST = 2_000
+"""Bytes of the list, before base64, that unsettled offsets may take. With `INTENTS` and the rest that makes 4,054."""
+
+INTENTS = 200
+"""Open intents of parked requests at most: they may lie far apart, and are then of five bytes each."""
+
+_NEXT = b"\x02"  # a distance of one, without intent
 
 _FORM = re.compile(r"1\.([0-9a-z]{1,32})\.([0-9]{1,18})\.([A-Za-z0-9+/=]*)")
 
@@ -39,13 +49,49 @@ class Foreign:
 
 def encode(metadata: Metadata, position: int) -> str:
     """The text to commit with `position`. Its length is for the caller to check against `LONGEST`."""
-    marks = dict.fromkeys(metadata.unsettled, 0) | dict.fromkeys(metadata.intents, 1)
+    return encode_runs(metadata.nonce, metadata.tick, Runs(metadata.unsettled), metadata.intents, position)
+
+
+def encode_runs(nonce: str, tick: int, unsettled: Runs, intents: Collection[int], position: int) -> str:
+    """The same of offsets as runs, in time that grows with them and the intents. In both, it is an intent."""
     distances = bytearray()
     above = position
-    for offset in sorted(marks, reverse=True):
-        distances += _varint((above - offset) << 1 | marks[offset])
-        above = offset
-    return f"1.{metadata.nonce}.{metadata.tick}.{b64encode(distances).decode()}"
+    for first, last, mark in _spans(unsettled, sorted(intents)):
+        distances += _varint((above - last) << 1 | mark)
+        distances += _NEXT * (last - first)
+        above = first
+    return f"1.{nonce}.{tick}.{b64encode(distances).decode()}"
+
+
+def _spans(unsettled: Runs, intents: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Spans without intent, and intents one by one, from the highest down. Uses `intents` up."""
+    for first, last in reversed(unsettled):
+        high = last
+        while intents and intents[-1] >= first:
+            intent = intents.pop()
+            if intent < high:
+                yield intent + 1, high, 0
+            yield intent, intent, 1
+            high = min(high, intent - 1)
+        if high >= first:
+            yield first, high, 0
+    for intent in reversed(intents):
+        yield intent, intent, 1
+
+
+def room(unsettled: Runs, position: int, most: int) -> int:
+    """How many of the next `most` offsets may be taken for the list to keep within `LIST`, whichever are settled first.
+
+    An offset costs a byte, and another for each power of 128 that the distance to the one before exceeds 64:
+    the distances add up to the span, so only so many can.
+    """
+    lowest = position if unsettled.lowest is None else unsettled.lowest
+    span = position + most - lowest
+    if span < (LIST - most) * 62:
+        return most - len(unsettled)
+    farther = [number for shift in range(6, 63, 7) if (number := span >> shift)]
+    fits = max((LIST - sum(farther[full:])) // (full + 1) for full in range(len(farther) + 1))
+    return min(most, fits) - len(unsettled)
 
 
 def decode(text: str, position: int) -> Metadata | Foreign:

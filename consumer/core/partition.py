@@ -8,18 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from consumer.core import metadata
 from consumer.core.attribute import TRIALS
 from consumer.core.bounce_rate import Level, next_hour
 from consumer.core.conclude import finish
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
 from consumer.core.flights import Flights
 from consumer.core.ids import Ids, Seen, Use, fingerprint
-from consumer.core.metadata import LONGEST, Metadata, encode
+from consumer.core.metadata import LONGEST, encode_runs
 from consumer.core.outcome import Accepted, Duplicate, Expired, RateLimited, Subject, Unknown
 from consumer.core.parking import Entry, Parking, Reason
 from consumer.core.past import Past
 from consumer.core.record import Record
 from consumer.core.request import Request, Validation
+from consumer.core.runs import Runs
 from consumer.core.suppression import Policy
 from consumer.core.suppression_list import NOTHING_LEARNT, SuppressionList
 from consumer.core.tenant import HOUR, Limit, Mode, Tenant
@@ -28,8 +30,8 @@ from consumer.core.trials import DEFAULT_LIMITS, Trials, trial_of
 from consumer.core.window import Windows
 from consumer.core.work import Work
 
-ROOM = 500
-"""Offsets that may be under way at once: so many fit into the metadata, whatever they are."""
+ROOM = 1_500
+"""Offsets that may be under way at once; fewer where the metadata could not list them (`metadata.room`)."""
 
 DAY = 86_400.0
 
@@ -80,7 +82,8 @@ class Partition:
         self._windows: dict[str, Windows] = {}
         self.limited: dict[str, tuple[Limit, ...]] = {}
         self._trials = Trials(keeping.trials)
-        self._unsettled: dict[int, Work] = {}
+        self._unsettled: set[int] = set()  # until their ending is committed
+        self._unended = Runs()  # of them, those whose ending is in no tick yet
         self._ticks = 0
         self._advanced = False
         self._lapsed = False
@@ -93,7 +96,9 @@ class Partition:
 
     @property
     def room(self) -> int:
-        return ROOM - len(self._unsettled)
+        """How many more may be taken."""
+        settling = len(self._unsettled) - len(self._unended)
+        return metadata.room(self._unended, self.position, ROOM) - settling
 
     @property
     def under_way(self) -> int:
@@ -109,8 +114,9 @@ class Partition:
 
     def resume(self, record: Record, *, lost: bool = False) -> Work:
         """A record below the position that a former owner had not settled; it may have been at it (`lost`)."""
-        work = self._unsettled[record.at.offset] = Work(record, lost=lost)
-        return work
+        self._unsettled.add(record.at.offset)
+        self._unended.add(record.at.offset)
+        return Work(record, lost=lost)
 
     def unpark(self, entry: Entry, record: Record) -> Work:
         """A parked request whose time has come."""
@@ -135,9 +141,7 @@ class Partition:
             return self._test(work, request, tenant, now)
         if (later := self._not_yet(work, request, tenant, now)) is not None:
             return later
-        if self.parking.queued(tenant.name, before=work.offset) or (
-            not work.flying and self._flights.full(tenant.name, self._room_for(spare), now)
-        ):
+        if work.surplus or self._behind(work, tenant, now, spare):
             return Later(Reason.SHARE, now, work.progress)
         admitted = self._slot(work, request, tenant, now)
         if admitted is ADMITTED and not work.flying:
@@ -181,6 +185,13 @@ class Partition:
         wait = self._trials.take(work.offset, request.subject, now)
         return None if wait is None else _limited(work, wait)
 
+    def _behind(self, work: Work, tenant: Tenant, now: float, spare: int) -> bool:
+        """Whether others of its tenant come first: parked ones that were taken before it, or those that are under way."""
+        if self.parking.queued(tenant.name, before=work.offset):
+            return True
+        again = not work.flying and work.offset in self.parking
+        return again and self._flights.full(tenant.name, self._room_for(spare), now)
+
     def _not_yet(self, work: Work, request: Request, tenant: Tenant, now: float) -> Later | None:
         """Why it waits before anything is looked at that others also want."""
         if request.email.send_at is not None and request.email.send_at > now and not work.progress.promoted:
@@ -221,14 +232,17 @@ class Partition:
         """Requests of slow tenants to park so that others find room; none of them has leave to send."""
         return self._flights.surplus(self._room_for(spare), now, fixed=self.intents)
 
-    def stuck(self, now: float, patience: float) -> int:
-        """Requests for which no other has to wait: they have leave to send, or their tenants are slow (see `Flights`)."""
+    def slow(self, tenant: str, waiting: int, now: float) -> bool:
+        """Whether a tenant that has so many more in line will not get through with them soon."""
+        return self._flights.slow(tenant, waiting, now)
+
+    def be_patient(self, patience: float) -> None:
+        """How slow this process is itself: see `Flights`."""
         self._flights.patience = patience
-        return self._flights.stuck(now) + len(self.intents)
 
     def _room_for(self, spare: int) -> int:
         """How many requests there is room for in all, here and in the process."""
-        return min(ROOM - len(self._unsettled), spare)
+        return min(self.room, spare)
 
     def _deadline(self, work: Work) -> float:
         request = _known(work)
@@ -278,6 +292,7 @@ class Partition:
             case _:
                 raise AssertionError(ending)
         if work.offset in self._unsettled:
+            self._unended.remove(work.offset)
             self._settled.append(work.offset)
 
     def _charge(self, work: Work, ending: Ending, now: float) -> None:
@@ -419,11 +434,11 @@ class Partition:
     def cut(self) -> Tick:
         """All that is to be written. Until `confirm` or `refuse`, further changes gather for the next tick."""
         self._ticks += 1
-        granted, metadata = self._fit()
+        granted, text = self._fit()
         tick = Tick(
             self._ticks,
             self.position,
-            metadata,
+            text,
             tuple(self._outcomes),
             tuple(self._parked),
             tuple(self._forwards),
@@ -432,14 +447,15 @@ class Partition:
             NOTHING_LEARNT if self.listed is None else self.listed.cut(),
         )
         self._outcomes, self._parked, self._forwards, self._settled = [], [], [], []
-        self.asked = {offset: None for offset in self.asked if offset not in granted}
+        given = set(granted)
+        self.asked = {offset: None for offset in self.asked if offset not in given}
         self._advanced = self._lapsed = False
         return tick
 
     def confirm(self, tick: Tick) -> None:
         """It is committed."""
         for offset in tick.settled:
-            self._unsettled.pop(offset, None)
+            self._unsettled.discard(offset)
 
     def refuse(self, tick: Tick) -> None:
         """It was not committed: all it held is to be written again, and the intents asked for again."""
@@ -455,19 +471,27 @@ class Partition:
 
     def _fit(self) -> tuple[tuple[int, ...], str]:
         """The intents that fit into the metadata, oldest first, and the metadata."""
-        granted = tuple(self.asked)
+        granted = self._grantable()
         while True:
-            metadata = self._metadata(granted)
-            if len(metadata) <= LONGEST or not granted:
-                return granted, metadata
+            listed = self._list(granted)
+            if len(listed) <= LONGEST or not granted:
+                return granted, listed
             granted = granted[: len(granted) // 2]
 
-    def _metadata(self, granted: tuple[int, ...]) -> str:
-        settled = set(self._settled)
-        held_back = self.asked.keys() - set(granted)
-        intents = self.intents - held_back
-        unsettled = (offset for offset in self._unsettled if offset not in settled and offset not in intents)
-        return encode(Metadata(self.nonce, self._ticks, tuple(unsettled), tuple(intents)), self.position)
+    def _grantable(self) -> tuple[int, ...]:
+        """All that were asked for, but for parked ones beyond what the list has room for."""
+        room = metadata.INTENTS - sum(offset not in self._unended for offset in self.intents - self.asked.keys())
+        granted: list[int] = []
+        for offset in self.asked:
+            parked = offset not in self._unended
+            if not parked or room > 0:
+                room -= parked
+                granted.append(offset)
+        return tuple(granted)
+
+    def _list(self, granted: tuple[int, ...]) -> str:
+        intents = self.intents - (self.asked.keys() - set(granted))
+        return encode_runs(self.nonce, self._ticks, self._unended, intents, self.position)
 
 
 def limits_of(request: Request, tenant: Tenant) -> tuple[Limit, ...]:

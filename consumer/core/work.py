@@ -13,7 +13,8 @@ from consumer.core.tenant import Tenant
 class Work:
     """One record on its way. `request` is known once it was admitted.
 
-    `lost` says that a former owner was at it, and nobody knows how far it came.
+    `lost` says that a former owner was at it, and nobody knows how far it came; `prompt`, that it never stood in line;
+    `surplus`, that it is to be parked so that others find room.
     """
 
     record: Record
@@ -24,6 +25,8 @@ class Work:
     flying: bool = False
     bounced: tuple[Bounced, ...] = ()
     lost: bool = False
+    prompt: bool = True
+    surplus: bool = False
 
     @property
     def offset(self) -> int:

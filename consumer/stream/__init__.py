@@ -15,11 +15,12 @@ from consumer.core.overview import Overview, waiting, windows
 from consumer.core.parking import Reason
 from consumer.core.record import Record
 from consumer.core.suppression_list import SuppressionList
+from consumer.stream.lines import Queue
 from consumer.stream.listening import Listening
 from consumer.stream.owned import LITTLE, Hearing, Owned, World
-from consumer.stream.pace import Appetite, Pace, Room
+from consumer.stream.pace import Pace, Room
 
-__all__ = ["Hearing", "Pace", "Room", "Stream", "World"]
+__all__ = ["Hearing", "Pace", "Queue", "Room", "Stream", "World"]
 
 
 class Stream:
@@ -27,7 +28,6 @@ class Stream:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._appetite = Appetite(world.pace, world.room)
         self._owned: dict[int, Owned] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
@@ -137,7 +137,7 @@ class Stream:
 
     async def _fetch(self) -> None:
         rooms = {number: owned.room for number, owned in self._owned.items() if owned.room >= LITTLE}
-        most = min([self._wanted(), self._world.room.free, *rooms.values()])
+        most = min([self._world.queue.room, *rooms.values()])
         full = sum(owned.parked for owned in self._owned.values()) >= self._world.pace.parked
         if not rooms or not most or full:
             await self._change()
@@ -149,12 +149,8 @@ class Stream:
         for number, batch in groupby(records, key=lambda record: record.at.partition):
             self._take(number, epochs[number], list(batch))
 
-    def _wanted(self) -> int:
-        now = self._world.clock.now()
-        return self._appetite.wants(sum(owned.moving(now) for owned in self._owned.values()), now)
-
     async def _change(self) -> None:
-        """Wait for a tick, which makes room; but who moved may have come to a halt since."""
+        """Wait for a tick, which makes room; or a while, for what else does."""
         self._changed.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._world.pace.look_for_room):

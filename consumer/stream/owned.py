@@ -27,6 +27,7 @@ from consumer.core.tick import Tick
 from consumer.delivery import Delivery
 from consumer.ports import Clock, FencedError, Journal, Mailbag, Observer, Source, UncertainError
 from consumer.stream.kept import Kept
+from consumer.stream.lines import Line, Lines, Queue
 from consumer.stream.orders import Orders
 from consumer.stream.pace import Pace, Room
 from consumer.stream.takeover import Takeover
@@ -49,6 +50,7 @@ class World:
     pace: Pace
     keeping: Keeping
     nonce: Callable[[], str]
+    queue: Queue
     kept: Kept = field(default_factory=Kept)
     hearing: "Hearing | None" = None  # None: suppression is off
 
@@ -79,13 +81,15 @@ class Owned:
         self._world = world
         self._orders = Orders(number, world)
         self._changed = changed
-        self._works: dict[asyncio.Task[None], Work] = {}
+        self._lines = Lines(world.queue, self._start)
+        self._works: dict[asyncio.Task[None], tuple[Work, Line | None]] = {}
         self._permits: dict[int, asyncio.Future[float | None]] = {}
         self._resumed: list[Work] = []  # of a former owner, to be carried on once the partition is open
         self._torn: Tick | None = None
         self._sound = False  # taken over, and no error since
         self._granting = asyncio.Event()
         self._wanted = asyncio.Event()
+        self._prompt = asyncio.Event()
         self._stirred = asyncio.Event()
         self._quiet = asyncio.Event()
         self._last_tick = 0.0
@@ -109,10 +113,12 @@ class Owned:
             async with asyncio.TaskGroup() as self._tasks:
                 self._tasks.create_task(self._mind_parked())
                 self._tasks.create_task(self._make_room())
-                while True:
-                    await self._once()
+                try:
+                    while True:
+                        await self._once()
+                finally:
+                    self.shut()
         finally:
-            self.shut()
             await self._world.journal.close(self.number)
 
     async def _once(self) -> None:
@@ -155,7 +161,7 @@ class Owned:
         # Kept until here: the tick above may be in though its answer was lost, and then this is the second time round.
         resumed, self._resumed = self._resumed, []
         for work in resumed:
-            self._start(work)
+            self._lines.come(work)
 
     def _reopen(self, state: Partition) -> None:
         self._world.source.seek(self.number, state.position)
@@ -163,6 +169,7 @@ class Owned:
         self.open = True
         self._granting.set()
         self._stirred.set()
+        self._lines.resume()
         self._changed()
 
     def resume(self) -> None:
@@ -175,6 +182,7 @@ class Owned:
         self.open = False
         self.epoch += 1
         self._granting.clear()
+        self._lines.open = False
         if self.state is not None:
             for offset in self.state.withdraw():
                 self._answer(offset, None)
@@ -197,6 +205,7 @@ class Owned:
     def stir(self) -> None:
         """Something is to be written that no request has brought."""
         self._wanted.set()
+        self._prompt.set()
 
     # requests
 
@@ -216,33 +225,31 @@ class Owned:
     def room(self) -> int:
         return self.state.room if self.state is not None and self.open else 0
 
-    def moving(self, now: float) -> int:
-        """Requests that wait for leave to send, and will have it soon."""
-        if self.state is None or not self.open:
-            return 0
-        return max(0, len(self._works) - self.state.stuck(now, self._world.room.patience))
-
     def take(self, record: Record) -> None:
         """A new record."""
         if self.state is not None and (work := self.state.take(record)) is not None:
-            self._start(work)
+            self._lines.come(work)
             self._wanted.set()
 
-    def _start(self, work: Work) -> None:
+    def _start(self, work: Work, line: Line | None = None) -> None:
         self._world.room.take()
         task = self._tasks.create_task(self._carry(work, self.state))
-        self._works[task] = work
+        self._works[task] = work, line
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        del self._works[task]
+        _, line = self._works.pop(task)
         self._world.room.give_back()
+        if line is None:
+            self._world.queue.turn()
+        else:
+            self._lines.ended(line)
 
     async def _carry(self, work: Work, state: Partition | None) -> None:
         ending = await self._world.delivery.handle(work, self)
         while isinstance(ending, Again) and state is not None:
             state.lapse(work.offset)
-            self._wanted.set()
+            self._want(work)
             await self._granting.wait()
             ending = await self._world.delivery.handle(work, self)
         endings: tuple[tuple[Work, Ending], ...] = ((work, ending),)
@@ -264,11 +271,12 @@ class Owned:
         self._permits.pop(work.offset, None)
         seconds = self._world.clock.now() - work.record.timestamp
         self._world.observer.ended(work.record.at, ending, seconds, waited=waited)
-        self._wanted.set()
+        self._want(work)
         self._stirred.set()
 
     def _forget(self) -> None:
         """Somebody else had it since: nothing that we knew or did here holds any more."""
+        self._lines.clear()
         for task in self._works:
             task.cancel()
         self._permits.clear()
@@ -276,15 +284,23 @@ class Owned:
 
     async def _make_room(self) -> None:
         """Park what is slow where there is hardly any room left for others."""
+        room, queue = self._world.room, self._world.queue
         while True:
             await asyncio.sleep(self._world.pace.look_for_room)
-            spare = self._world.room.free
-            if self.state is not None and self.open and min(self.state.room, spare) < LITTLE:
-                self._park(self.state.surplus(self._world.clock.now(), spare))
+            if (state := self.state) is None or not self.open:
+                continue
+            state.be_patient(room.patience)
+            now, little = self._world.clock.now(), min(state.room, room.free, queue.room) < LITTLE
+            for line in self._lines:
+                slow = state.slow(line.tenant, 0, now)
+                flowing = little and bool(line.works) and state.slow(line.tenant, len(line.works), now)
+                self._lines.judge(line, slow=slow, flowing=flowing)
+            if little:
+                self._park(state.surplus(now, room.free))
 
     def _park(self, surplus: list[Work]) -> None:
         # None of them has leave to send: nothing was handed over, and nothing can be any more.
-        tasks = {work.offset: task for task, work in self._works.items()}
+        tasks = {work.offset: task for task, (work, _) in self._works.items()}
         for work in surplus:
             tasks[work.offset].cancel()
             self._end(work, Later(Reason.SHARE, self._world.clock.now(), work.progress))
@@ -315,7 +331,7 @@ class Owned:
             return None
         answer = self._permits[work.offset] = asyncio.get_running_loop().create_future()
         self.state.ask(work.offset)
-        self._wanted.set()
+        self._want(work)
         return await answer
 
     def _answer(self, offset: int, until: float | None) -> None:
@@ -345,8 +361,18 @@ class Owned:
                 return
             self._wanted.clear()
             self._got_on = clock.elapsed()
-        gather = pace.gather + self._world.room.pressure * (pace.gather_under_load - pace.gather)
-        await asyncio.sleep(max(gather, self._last_tick + pace.between_ticks - clock.elapsed()))
+        await asyncio.sleep(max(pace.gather, self._last_tick + pace.between_ticks - clock.elapsed()))
+        # Who stood in line waits for more of its kind, which saves ticks. Nobody else is to wait for that.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, pace.gather_under_load - pace.gather)):
+                await self._prompt.wait()
+        self._prompt.clear()
+
+    def _want(self, work: Work) -> None:
+        """Something is to be written; soon, unless its request has stood in line."""
+        self._wanted.set()
+        if work.prompt:
+            self._prompt.set()
 
     async def _tick(self, state: Partition) -> None:
         started = self._last_tick = self._world.clock.elapsed()

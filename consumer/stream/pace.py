@@ -1,10 +1,21 @@
 """The figures that a stream keeps to, and the room that its partitions share."""
 
 import asyncio
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 PROMPT = 0.01
 """Seconds by which the event loop may be late before anybody notices."""
+
+ENOUGH = 200
+"""Requests that are under way at once, of tenants whose requests move; or more, up to those that end in `ENOUGH_FOR`."""
+
+ENOUGH_FOR = 3.0
+"""Seconds; shorter than what makes a tenant slow."""
+
+MOST_PATIENT = 30.0
+"""Times that a process may be slower for want of processor time, before others than itself are taken for slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,16 +23,16 @@ class Pace:
     """Times in seconds, room in requests."""
 
     in_flight: int = 1_000
+    ahead: int = 6_000  # taken and in line: beyond, the lag stays in Kafka
+    ahead_bytes: int = 32 * 2**20  # the same in octets of their records
     parked: int = 1_000_000  # beyond, nothing new is taken: the lag stays in Kafka
     look_for_room: float = 0.25
     tidy_every: float = 60.0
     fetch_within: float = 0.1
     listen_within: float = 1.0
     gather: float = 0.010  # from the first event to its tick
-    gather_under_load: float = 0.1  # the same while more waits in Kafka than can be sent at once
+    gather_under_load: float = 0.25  # the same where all that waits for it has stood in line
     between_ticks: float = 0.025
-    enough: int = 100  # requests that move, but wait for leave to send: with as many, or
-    enough_for: float = 1.5  # with those of so many seconds, nothing new is fetched
     offset_alone: float = 1.0
     grant_lifetime: float = 5.0  # shorter than the transaction timeout, and that than the session timeout
     heartbeat: float = 1.5
@@ -34,26 +45,33 @@ class Pace:
 class Room:
     """How many requests a process has in flight, over all its partitions.
 
-    `pressure`, from 0 to 1, tells how near they are to being enough for now; `patience`, from 1 up, how slow
-    this process is itself.
+    `enough` tells how many may move at once; `kept`, how many places are for tenants that have none; `patience`, from
+    1 up, how slow this process is itself.
     """
 
     def __init__(self, most: int) -> None:
-        self.pressure = 0.0
+        self.enough = min(ENOUGH, most)
+        self.kept = most // 8
         self.patience = 1.0
-        self.ended = 0
         self._most = most
         self._taken = 0
+        self._ended = 0
         self._freed = asyncio.Event()
 
     async def watch(self, every: float = 0.1) -> None:
-        """Looks for ever by how much the event loop comes too late."""
-        loop, late = asyncio.get_running_loop(), 0.0
+        """Looks for ever how late the event loop comes, how busy its thread is, and how many requests end."""
+        loop, late, busy = asyncio.get_running_loop(), 0.0, 0.0
+        before, used, ended = loop.time(), wanted_processor(), 0
         while True:
-            due = loop.time() + every
             await asyncio.sleep(every)
-            late += (max(0.0, loop.time() - due) - late) / 4
-            self.patience = 1 + late / PROMPT
+            now, spent = loop.time(), wanted_processor()
+            late += (max(0.0, now - before - every) - late) / 4
+            busy += ((spent - used) / (now - before) - busy) / 4
+            self.patience = max(1 + late / PROMPT, 1 / max(1 - busy, 1 / MOST_PATIENT))
+            rate = (self._ended - ended) / (now - before)
+            enough = min(max(ENOUGH, rate * ENOUGH_FOR), self._most * 5 / 8)
+            self.enough += round((enough - self.enough) / 4)
+            before, used, ended = now, spent, self._ended
 
     @property
     def taken(self) -> int:
@@ -64,11 +82,13 @@ class Room:
         return max(0, self._most - self._taken)
 
     def take(self) -> None:
+        """One more is in flight."""
         self._taken += 1
 
     def give_back(self) -> None:
+        """It has ended, or waits."""
         self._taken -= 1
-        self.ended += 1
+        self._ended += 1
         self._freed.set()
 
     async def available(self) -> None:
@@ -78,30 +98,10 @@ class Room:
             await self._freed.wait()
 
 
-class Appetite:
-    """How many more are to be fetched while requests that move wait for their turn.
-
-    Who waits here costs little; who waits in Kafka costs nothing, and parking what will move soon costs most.
-    """
-
-    def __init__(self, pace: Pace, room: Room) -> None:
-        self._pace = pace
-        self._room = room
-        self._sated = False
-        self._since = 0.0
-        self._ended = 0
-        self._rate = 0.0
-
-    def wants(self, moving: int, now: float) -> int:
-        """How many, where so many move; once they are enough none, until half of them have gone."""
-        self._measure(now)
-        enough = max(self._pace.enough, round(self._rate * self._pace.enough_for))
-        self._room.pressure = min(1.0, moving / enough)
-        self._sated = moving >= (enough / 2 if self._sated else enough)
-        return 0 if self._sated else enough - moving
-
-    def _measure(self, now: float) -> None:
-        passed = now - self._since
-        if passed >= self._pace.enough_for:
-            self._rate = (self._room.ended - self._ended) / passed
-            self._since, self._ended = now, self._room.ended
+def wanted_processor() -> float:
+    """Seconds for which this thread has had a processor, or has waited for one that others had."""
+    try:
+        had, waited, _ = Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()
+    except (OSError, ValueError):  # not Linux, or a kernel without these figures
+        return time.thread_time()
+    return (int(had) + int(waited)) / 1e9

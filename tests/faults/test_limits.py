@@ -51,8 +51,6 @@ def lateness(scene: Scene, limit: Limit) -> list[float]:
     return sorted(late)
 
 
-# Not kept today (docs/faults.md, "Not kept yet"), so it is left out of the quick run, and stays in the long one.
-@pytest.mark.slow
 @pytest.mark.timeout(sized(150, 900))
 async def test_a_noisy_tenant_and_one_whose_relay_hangs_are_not_noticed(own_broker: Broker, folder: Path) -> None:
     names = ("quiet", "noisy", "hanging")

@@ -32,7 +32,7 @@ from consumer.core.tenant import Relay, Tenant
 from consumer.core.tick import Tick
 from consumer.delivery import Delivery
 from consumer.ports import Clock, Permit, Transport
-from consumer.stream import Hearing, Pace, Room, Stream, World
+from consumer.stream import Hearing, Pace, Queue, Room, Stream, World
 from consumer.validation import Validating
 from tests.builders import tenant
 
@@ -202,10 +202,11 @@ class Setup:
             self.clock,
             Seen(),
             self.home,
-            Room(self.pace.in_flight),
+            room := Room(self.pace.in_flight),
             self.pace,
             self.keeping,
             lambda: f"n{next(self._nonces)}",
+            Queue(room, self.pace),
             hearing=self.suppression and Hearing(self.suppression, MemoryMailbag(self.kafka), EAR.hear),
         )
 

@@ -9,7 +9,7 @@ from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.envelope import Event, Refused, unwrap
+from consumer.core.envelope import Event, Refused, tenant_of, unwrap
 from consumer.core.outcome import Subject
 from consumer.core.record import Coordinates, Headers, Record
 from tests.builders import record
@@ -307,3 +307,29 @@ def test_what_is_not_json_is_refused_with_its_place(value: bytes | None, error: 
     assert errors(plain(("tenant", b"acme"), value=value)) == ("invalid-json", error)
     structured_one = unwrap(Record(Coordinates(0, 0), None, value, STRUCTURED_TYPE))
     assert errors(structured_one) == ("invalid-json", error)
+
+
+@pytest.mark.parametrize(
+    ("value", "given", "tenant"),
+    [
+        (STRUCTURED, STRUCTURED_TYPE, "acme"),
+        (STRUCTURED, (*STRUCTURED_TYPE, ("tenant", b"other"), ("ce_tenant", b"other")), "acme"),
+        (DATA, headers(), "acme"),
+        (DATA, (*headers(), ("tenant", b"other")), "acme"),
+        (DATA, (("Tenant", b"acme"),), "acme"),
+        (STRUCTURED, (("tenant", b"other"),), "other"),
+        (b"{", STRUCTURED_TYPE, ""),
+        (None, STRUCTURED_TYPE, ""),
+        (b"[1]", STRUCTURED_TYPE, ""),
+        ({"tenant": 5}, STRUCTURED_TYPE, ""),
+        (DATA, (), ""),
+        (DATA, (("tenant", b"\xff"),), "\ufffd"),
+    ],
+)
+def test_whose_a_record_says_it_is(value: bytes | dict[str, object] | None, given: Headers, tenant: str) -> None:
+    assert tenant_of(record(value, headers=given)) == tenant
+
+
+def test_a_record_of_whoever_it_is_names_the_tenant_of_its_event() -> None:
+    for one in (record(STRUCTURED | {"data": DATA}, headers=STRUCTURED_TYPE), record(DATA, headers=headers())):
+        assert tenant_of(one) == event(unwrap(one)).tenant

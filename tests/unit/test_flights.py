@@ -51,13 +51,16 @@ def test_a_tenant_that_has_nothing_in_flight_is_forgotten() -> None:
     assert not made.full("a", 0, 200.0)
 
 
-def test_who_is_slow_is_stuck_and_who_moves_is_not() -> None:
+def test_who_moves_is_slow_all_the_same_with_too_many_in_line() -> None:
     made, works = flights(a=10), [Work(record(offset=offset)) for offset in range(5)]
     for work in works:
         made.take_off(work, "b", 9.5)
     for work in works[:2]:
         made.land(work, "b", 9.6)
-    assert made.stuck(9.9) == 10
+    assert made.slow("a", 0, 10.1)
+    assert not made.slow("b", 0, 10.1)
+    assert made.slow("b", 100, 10.1)
+    assert not made.slow("c", 100, 10.1), "nothing of it is in flight"
 
 
 def test_where_this_process_is_slow_itself_nobody_is_taken_for_slow() -> None:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.metadata import LONGEST, Foreign, Metadata, decode, encode
+from consumer.core.metadata import INTENTS, LONGEST, Foreign, Metadata, decode, encode, encode_runs, room
 from consumer.core.partition import ROOM
+from consumer.core.runs import Runs
 
 
 @given(position=st.integers(0, 2**62), below=st.sets(st.integers(1, 2**40), max_size=60), data=st.data())
@@ -30,14 +31,31 @@ def test_foreign_metadata_is_told_apart(text: str) -> None:
     assert isinstance(decode(text, 1_000), Foreign)
 
 
-def test_a_full_partition_of_which_every_other_offset_was_settled_fits() -> None:
-    position = 10**12
-    unsettled = tuple(range(position - 2 * ROOM, position, 2))
-    text = encode(Metadata("a" * 16, 10**9, unsettled[:-20], unsettled[-20:]), position)
-    assert len(text) < LONGEST // 4
+@given(offsets=st.sets(st.integers(0, 300)), data=st.data())
+def test_runs_are_written_as_their_offsets_one_by_one(offsets: set[int], data: st.DataObject) -> None:
+    within = data.draw(st.sets(st.sampled_from(sorted(offsets)))) if offsets else set[int]()
+    intents = within | data.draw(st.sets(st.integers(301, 400)))
+    runs, unsettled = encode_runs("n", 1, Runs(offsets), intents, 500), tuple(sorted(offsets - intents))
+    assert decode(runs, 500) == Metadata("n", 1, unsettled, tuple(sorted(intents)))
 
 
-def test_the_worst_full_partition_fits() -> None:
-    position = 2**53
-    unsettled = tuple(range(position - ROOM * 10_000_000, position, 10_000_000))
-    assert len(encode(Metadata("a" * 16, 10**9, unsettled, ()), position)) <= LONGEST
+@given(
+    start=st.integers(0, 2**50),
+    steps=st.lists(st.tuples(st.sampled_from([1, 2, 63, 64, 65, 8_191, 8_192, 10**6, 10**9]), st.integers(1, 1_500))),
+)
+def test_whatever_is_settled_first_the_list_keeps_within_its_bounds(start: int, steps: list[tuple[int, int]]) -> None:
+    runs, position = Runs([start]), start + 1
+    for gap, number in steps:
+        for _ in range(min(number, room(runs, position, ROOM))):
+            position += gap  # as if those in between had been taken and settled
+            if room(runs, position, ROOM) <= 0:
+                break
+            runs.add(position - 1)
+    parked = range(-INTENTS * 2**33, 0, 2**33) if start else range(0)
+    metadata = encode_runs("a" * 32, 10**18 - 1, runs, [start + offset for offset in parked], position)
+    assert len(metadata) <= LONGEST
+
+
+def test_as_many_as_ever_fit_while_the_oldest_is_not_far_behind() -> None:
+    assert room(Runs(range(500)), 25_000, ROOM) == ROOM - 500
+    assert 400 <= room(Runs([0]), 2**34, ROOM) < ROOM

@@ -1,27 +1,35 @@
-"""How much is fetched while others wait."""
+"""How slow a process is, and how much is enough for it."""
 
-from consumer.stream.pace import Appetite, Pace, Room
+import asyncio
+import time
 
-
-def test_with_enough_in_hand_nothing_more_is_wanted_until_half_of_it_has_gone() -> None:
-    appetite = Appetite(Pace(enough=100), Room(1_000))
-    assert [appetite.wants(moving, 0.0) for moving in (0, 60, 100, 70, 50, 49, 60)] == [100, 40, 0, 0, 0, 51, 40]
+from consumer.stream.pace import ENOUGH, Room, wanted_processor
 
 
-def test_what_is_enough_grows_with_how_many_end() -> None:
+async def test_what_is_enough_grows_with_how_many_end() -> None:
+    room = Room(10_000)
+    watching = asyncio.create_task(room.watch(0.01))
+    while room.enough <= ENOUGH:
+        for _ in range(1_000):
+            room.take()
+            room.give_back()
+        await asyncio.sleep(0.01)
+    watching.cancel()
+    assert room.enough <= 10_000 * 5 / 8
+
+
+async def test_a_process_that_wants_the_processor_all_the_time_is_patient_with_others() -> None:
     room = Room(1_000)
-    appetite = Appetite(Pace(enough=100, enough_for=0.5), room)
-    appetite.wants(0, 0.0)
-    for _ in range(1_000):
-        room.take()
-        room.give_back()
-    assert appetite.wants(0, 1.0) == 500
+    watching = asyncio.create_task(room.watch(0.01))
+    while room.patience < 2:
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until:
+            pass
+        await asyncio.sleep(0)
+    watching.cancel()
 
 
-def test_pressure_is_how_near_it_is_to_enough() -> None:
-    room = Room(1_000)
-    appetite = Appetite(Pace(enough=100), room)
-    appetite.wants(25, 0.0)
-    assert room.pressure == 0.25
-    appetite.wants(250, 0.0)
-    assert room.pressure == 1.0
+def test_a_thread_that_only_sleeps_wants_no_processor() -> None:
+    before = wanted_processor()
+    asyncio.run(asyncio.sleep(0.2))
+    assert wanted_processor() - before < 0.2
