@@ -99,42 +99,42 @@ def octets(written: Written, number: int) -> float:
     return len(batch.build()) / number
 
 
-def remembered_ids() -> object:
+def remembered_ids(many: int) -> object:
     ids = Ids(86_400.0)
-    for number in range(MANY):
+    for number in range(many):
         at = Coordinates(3, number)
         ids.end(fingerprint(TENANT, f"{ID}{number}"), at, number.to_bytes(16), use=Use.USED, at=NOW + number)
     return ids
 
 
-def waiting() -> object:
+def waiting(many: int) -> object:
     """Parked requests of a thousand tenants, each with its id, which is taken while it waits."""
     parking, ids = Parking(), Ids(86_400.0)
-    for number in range(MANY):
+    for number in range(many):
         one = entry(number, f"{ID}{number}", f"tenant-{number % 1000}")
         parking.add(one)
         ids.open(fingerprint(one.tenant, one.id), one.origin, number.to_bytes(16), offset=number)
     return parking, ids
 
 
-def send_times() -> object:
+def send_times(many: int) -> object:
     windows = Windows(3600.0)
-    limits = (Limit(MANY, 3600.0),)
-    for number in range(MANY):
+    limits = (Limit(many, 3600.0),)
+    for number in range(many):
         windows.take(number, 1, limits, NOW + number / 1000)
         windows.sent(number, 1, NOW + number / 1000)
     return windows
 
 
-def listed() -> object:
+def listed(many: int) -> object:
     policy = Policy(key=b"0123456789abcdef")
     found = SuppressionList(policy)
-    for number in range(MANY):
+    for number in range(many):
         found.restore(Listed(number.to_bytes(16), suppression(), TENANT, policy.key_id), NOW)
     return found
 
 
-MEMORY: tuple[tuple[str, Callable[[], object]], ...] = (
+MEMORY: tuple[tuple[str, Callable[[int], object]], ...] = (
     ("a remembered request id", remembered_ids),
     ("a parked request, with its id", waiting),
     ("a send in one window", send_times),
@@ -142,16 +142,16 @@ MEMORY: tuple[tuple[str, Callable[[], object]], ...] = (
 )
 
 
-def memory(make: Callable[[], object]) -> float:
-    """Octets for each of many."""
+def memory(make: Callable[[int], object], many: int = MANY) -> float:
+    """Octets for each of so many."""
     gc.collect()
     tracemalloc.start()
-    kept = make()
+    kept = make(many)
     gc.collect()
     octets_, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     del kept
-    return octets_ / MANY
+    return octets_ / many
 
 
 def records() -> Iterable[str]:
