@@ -1,7 +1,7 @@
 """The partition that a tenant lives in: where a Java producer that keys by tenant puts its records, too."""
 
 # The library has types for half of itself.
-# pyright: reportMissingTypeStubs=false
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false
 
 from collections.abc import Callable
 from functools import lru_cache
