@@ -117,9 +117,9 @@ class Delivery:
         A large one is made off the loop, which would be held for 0.1 s. So is a signature: it takes a millisecond,
         and lets go of the interpreter meanwhile.
         """
-        answered, now = frozenset(index for index, _ in work.progress.answers), self.clock.now()
+        answered, now = frozenset([index for index, _ in work.progress.answers]), self.clock.now()
         make = partial(post, request, tenant, contents.values, contents.files, answered=answered, now=now)
-        octets = len(work.record.value or b"") + sum(file.octets for file in contents.files)
+        octets = len(work.record.value or b"") + sum([file.octets for file in contents.files])
         made = await asyncio.to_thread(make) if octets > LARGE else make()
         posted = route(made, request, tenant, simulate=self.simulate)
         if isinstance(posted, Posted) and tenant.dkim:

@@ -40,9 +40,9 @@ def parse_address(text: str) -> Address | None:
 @lru_cache(maxsize=256)
 def parse_recipient(text: str) -> Address | None:
     """An address, or a name without a domain: the relay knows whom it means (as RFC 5321, 4.1.1.3 has for Postmaster)."""
-    if _LOCAL.fullmatch(text) and len(text.encode()) <= _LOCAL_OCTETS:
-        return Address(text)
-    return parse_address(text)
+    if "@" in text:
+        return parse_address(text)
+    return Address(text) if _LOCAL.fullmatch(text) and len(text.encode()) <= _LOCAL_OCTETS else None
 
 
 def needs_smtputf8(address: Address) -> bool:
@@ -50,6 +50,7 @@ def needs_smtputf8(address: Address) -> bool:
     return not address.isascii()
 
 
+@lru_cache(maxsize=1024)
 def _a_labels(domain: str) -> str | None:
     """Plain domains as they are, others after UTS 46; None for what is no domain."""
     if domain.isascii() and "xn--" not in domain.lower():

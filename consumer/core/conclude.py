@@ -1,6 +1,6 @@
 """What an attempt means for its request: an outcome, or another attempt later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage, Withheld
@@ -83,22 +83,22 @@ def finish(request: Request, tenant: Tenant, progress: Progress, rest: Reply = O
     Recipients without an answer get `rest`.
     """
     written = request.email.recipients
-    final = dict(progress.answers)
-    accepted = tuple(written[index] for index, reply in progress.answers if reply.positive)
-    refused = tuple(
-        Refusal(address, final.get(index, rest))
-        for index, address in enumerate(written)
-        if index not in final or not final[index].positive
-    )
+    accepted = tuple([written[index] for index, reply in progress.answers if reply.positive])
+    refused = () if len(accepted) == len(written) else _refusals(written, dict(progress.answers), rest)
     if accepted and progress.sent_at:
         response = str(progress.response or Reply(250, ""))
         sender, identity = signed(request, tenant)
         return Accepted(accepted, refused, sender, response, identity, progress.sent_at[-1][0])
-    if len(final) < len(written):
+    if len(progress.answers) < len(written):
         told = tuple(one for one in refused if one.reply is not rest)
         return Expired(progress.last_reason, progress.attempts, told)
     said = [one.reply for one in refused if isinstance(one.reply, Reply)]
     return Rejected(said[-1], refused, signed(request, tenant)[1]) if said else Suppressed(written)
+
+
+def _refusals(written: tuple[str, ...], final: Mapping[int, Answer], rest: Reply) -> tuple[Refusal, ...]:
+    answers = ((address, final.get(index, rest)) for index, address in enumerate(written))
+    return tuple(Refusal(address, answer) for address, answer in answers if not answer.positive)
 
 
 def left_out(request: Request, tenant: Tenant, progress: Progress) -> Concluded:
@@ -153,12 +153,13 @@ def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
     taken = 0
     reason = "" if data is None else said("data", data)
     for index, reply in zip(posted.indices, posted.replies(attempt.recipients), strict=True):
-        final = data if reply.positive and data is not None else reply
+        final = data if data is not None and reply.positive else reply
         if final.transient:
             reason = said("rcpt" if final is reply else "data", final)
             continue
-        taken += final.positive
-        answers.append((index, reply if final.positive else final))
+        positive = final.positive
+        taken += positive
+        answers.append((index, reply if positive else final))
     sent = ((attempt.at, taken),) if taken else ()
     return replace(
         progress,

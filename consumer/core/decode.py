@@ -99,6 +99,8 @@ def _beyond_schema(email: SendEmail) -> tuple[str, ...]:
     """What the language of schemas cannot say."""
     if len(email.to) + len(email.cc) + len(email.bcc) > MAX_RECIPIENTS:
         return (f"/: expected at most {MAX_RECIPIENTS} recipients in to, cc and bcc",)
+    if _plain(" ".join((*email.to, *email.cc, *email.bcc, *email.reply_to, email.sender or ""))):
+        return ()
     fields = (("to", email.to), ("cc", email.cc), ("bcc", email.bcc), ("replyTo", email.reply_to))
     errors = [
         f"/{name}/{index}: {_UNDELIVERABLE}"
@@ -111,10 +113,13 @@ def _beyond_schema(email: SendEmail) -> tuple[str, ...]:
     return tuple(errors[:MAX_ERRORS])
 
 
+def _plain(addresses: str) -> bool:
+    """Whether the schema has said all about these."""
+    return addresses.isascii() and "xn--" not in addresses.lower()
+
+
 def _deliverable(address: str) -> bool:
-    if address.isascii() and "xn--" not in address.lower():
-        return True  # then the schema has said it all
-    return parse_recipient(address) is not None
+    return _plain(address) or parse_recipient(address) is not None
 
 
 def _refused(event: Event, errors: tuple[str, ...]) -> Refused:

@@ -1,6 +1,6 @@
 """From a request and its tenant to a letter, an envelope and a relay."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from consumer.core.address import is_token, parse_address, parse_recipient
@@ -64,8 +64,8 @@ def post(
         return letter
     identity = _identity(request, tenant)
     content = compose(letter, message_id=identity, date=date_header(now))
-    indices = tuple(index for index in range(len(put.recipients)) if index not in answered)
-    recipients = _parsed(put.recipients[index] for index in indices)
+    indices = tuple([index for index in range(len(put.recipients)) if index not in answered])
+    recipients = tuple(filter(None, [parse_recipient(put.recipients[index]) for index in indices]))
     smtputf8 = needs_smtputf8(letter) or not all(map(str.isascii, recipients))
     eight_bit = not content.isascii()
     sender = letter.from_address
@@ -108,18 +108,13 @@ def _addresses(
     field: str, written: tuple[str, ...], parse: Callable[[str], Address | None], errors: list[str]
 ) -> tuple[Address, ...]:
     """Those that mail can be sent to; the others are errors."""
-    parsed: list[Address] = []
-    for index, text in enumerate(written):
-        address = parse(text)
-        if address is None:
-            errors.append(f"/{field}/{index}: not an address that mail can be sent to")
-        else:
-            parsed.append(address)
-    return tuple(parsed)
-
-
-def _parsed(written: Iterable[str]) -> tuple[Address, ...]:
-    return tuple(filter(None, map(parse_recipient, written)))
+    if not written:
+        return ()
+    parsed = list(map(parse, written))
+    if None in parsed:
+        places = [index for index, address in enumerate(parsed) if address is None]
+        errors += [f"/{field}/{index}: not an address that mail can be sent to" for index in places]
+    return tuple(filter(None, parsed))
 
 
 def signed(request: Request, tenant: Tenant) -> tuple[str, str]:

@@ -45,6 +45,9 @@ def header(name: str, value: str) -> str:
     value = clean(value)
     if ("=?" in value and name.lower() != "list-unsubscribe") or not _PLAIN.fullmatch(value):
         return f"{name}: {encoded_words(value, LINE - len(name) - 2)}"
+    line = f"{name}: {value}"
+    if len(line) <= LINE:
+        return line
     first, *others = value.split(" ")
     lines = [f"{name}: {first}"]
     for word in others:

@@ -38,7 +38,8 @@ class Reply:
 
     @override
     def __str__(self) -> str:
-        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+        codes = f"{self.code} {self.enhanced}" if self.enhanced else str(self.code)
+        return f"{codes} {self.text}" if self.text else codes
 
 
 @dataclass(frozen=True, slots=True)

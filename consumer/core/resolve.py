@@ -56,8 +56,9 @@ class Resolved:
 def tokens(email: SendEmail) -> tuple[str, ...]:
     """The tokens in a request, each once, in the order they stand there."""
     texts = (*email.to, *email.cc, *email.bcc, *email.reply_to, email.sender, email.subject, email.text, email.html)
-    urls = (attachment.url for attachment in email.attachments)
-    return tuple(dict.fromkeys(text for text in (*texts, *urls) if text and text[:2] == "NS" and is_token(text)))
+    urls = [attachment.url for attachment in email.attachments]
+    likely = [text for text in (*texts, *urls) if text and text[:2] == "NS"]
+    return tuple(dict.fromkeys(filter(is_token, likely))) if likely else ()
 
 
 def unresolved(email: SendEmail, values: Values) -> tuple[str, ...]:
