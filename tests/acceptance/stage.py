@@ -68,6 +68,19 @@ class Stage:
             "CONSUMER_SMTP__CA_FILE": str(self.certificates.authority),
         }
 
+    async def places_of(self, canary: str, metrics: str) -> list[str]:
+        """Where the canary is, upper or lower case, of all that leaves the consumer; `metrics` as they were then."""
+        told = await self.outcomes.there_now()
+        parked = await kafka_side.raw_records(self.bootstrap, self.names.parked, PARTITIONS)
+        said = {
+            "outcomes": str([(one.raw.key, one.headers, one.value) for one in told]),
+            "log": "".join(one.said for one in self.services),
+            "metrics": metrics,
+            "parked": str([(one.key, one.value, one.headers) for one in parked]),
+            "committed": str(await kafka_side.committed(self.bootstrap, self.names, PARTITIONS)),
+        }
+        return [place for place, text in said.items() if canary in text.lower()]
+
     def write_tenants(self) -> None:
         """As they are in `tenants`, over a default that names the relay."""
         default = {

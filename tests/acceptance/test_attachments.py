@@ -9,9 +9,8 @@ from aiohttp import web
 
 from devtools.relay_script import Say
 from devtools.stand_ins import StandIns
-from tests.acceptance import kafka_side
 from tests.acceptance.service import until
-from tests.acceptance.stage import PARTITIONS, Stage, mail
+from tests.acceptance.stage import Stage, mail
 from tests.acceptance.test_commands import command
 
 CANARY = "c4n4ry"
@@ -84,17 +83,7 @@ async def test_where_files_came_from_is_told_to_nobody(stage: Stage) -> None:
     assert waits["password"]["last"].startswith("auth 535")
     assert CANARY.encode() in stage.relay.taken[0].content
 
-    told = await stage.outcomes.there_now()
-    parked = await kafka_side.raw_records(stage.bootstrap, stage.names.parked, PARTITIONS)
-    commits = await kafka_side.committed(stage.bootstrap, stage.names, PARTITIONS)
-    said = {
-        "outcomes": str([(one.raw.key, one.headers, one.value) for one in told]),
-        "log": service.said,
-        "metrics": metrics,
-        "parked": str([(one.key, one.value, one.headers) for one in parked]),
-        "committed": str(commits),
-    }
-    assert [place for place, text in said.items() if CANARY in text.lower()] == []
+    assert await stage.places_of(CANARY, metrics) == []
     assert 'consumer_attachments_total{result="fetched"} 3.0' in metrics
 
 
