@@ -50,6 +50,7 @@ from consumer.delivery import Delivery
 from consumer.front import Front, linked, served
 from consumer.outside import (
     WrongTracingError,
+    bearer_of,
     guard_of,
     prober_of,
     resolver_of,
@@ -75,7 +76,9 @@ def cluster(kafka: Kafka) -> Cluster:
     security: dict[str, Any] = {"security_protocol": kafka.security_protocol}
     if "SSL" in kafka.security_protocol:
         security["ssl_context"] = create_ssl_context(cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None)
-    if "SASL" in kafka.security_protocol and kafka.sasl_password is not None:
+    if (bearer := bearer_of(kafka)) is not None:
+        security |= {"sasl_mechanism": kafka.sasl_mechanism, "sasl_oauth_token_provider": bearer}
+    elif "SASL" in kafka.security_protocol and kafka.sasl_password is not None:
         security["sasl_mechanism"] = kafka.sasl_mechanism
         security["sasl_plain_username"] = kafka.sasl_username
         security["sasl_plain_password"] = kafka.sasl_password.get_secret_value()

@@ -5,8 +5,10 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from consumer.adapters.attachments import Patience, WebAttachments
+from consumer.adapters.clock import SystemClock
 from consumer.adapters.config_api import ConfigApi
 from consumer.adapters.guard import Guard
+from consumer.adapters.kafka.bearer import Bearer, Endpoint, EndpointBearer, FileBearer
 from consumer.adapters.memory_contents import KnownValues
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.microsoft import MicrosoftTokens, Waits
@@ -22,7 +24,7 @@ from consumer.core.network import WEB_PORTS, Borders
 from consumer.core.suppression import Policy
 from consumer.core.tenants import Faults
 from consumer.ports import Clock, Tokens, Vault
-from consumer.settings import NetworkGuard, Oauth, Pii, Settings, Smtp, Suppression
+from consumer.settings import Kafka, NetworkGuard, Oauth, Pii, Settings, Smtp, Suppression
 
 if TYPE_CHECKING:
     from consumer.adapters.tracing import Tracing
@@ -114,6 +116,29 @@ def tenants_of(settings: Settings, metrics: Metrics, clock: Clock) -> TenantsFil
         plain=settings.smtp.allow_plaintext,
         on_change=lambda state: metrics.tenants_file(ok=state.ok, tenants=state.tenants),
     )
+
+
+def bearer_of(kafka: Kafka) -> Bearer | None:
+    """Who has the tokens that the brokers are shown; None where the login is another."""
+    if kafka.sasl_mechanism != "OAUTHBEARER":
+        return None
+    if kafka.sasl_oauth_token_file is not None:
+        return FileBearer(kafka.sasl_oauth_token_file, kafka.sasl_oauth_extensions)
+    if (
+        kafka.sasl_oauth_token_url is None
+        or kafka.sasl_oauth_client_id is None
+        or kafka.sasl_oauth_client_secret is None
+    ):
+        return None  # the rules of the settings do not let it come to this
+    endpoint = Endpoint(
+        kafka.sasl_oauth_token_url,
+        kafka.sasl_oauth_client_id,
+        kafka.sasl_oauth_client_secret.get_secret_value(),
+        kafka.sasl_oauth_scope,
+        str(kafka.sasl_oauth_ca_file) if kafka.sasl_oauth_ca_file else None,
+        kafka.request_timeout.total_seconds(),
+    )
+    return EndpointBearer(endpoint, kafka.sasl_oauth_extensions, elapsed=SystemClock().elapsed)
 
 
 def tracing_of(settings: Settings) -> "Tracing | None":

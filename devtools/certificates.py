@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 Flaw = Literal["expired", "wrong-host"]
 
@@ -32,3 +33,14 @@ def write_certificates(folder: Path, flaw: Flaw | None = None, *, also_for: tupl
     files.key.touch(mode=0o600)
     server.private_key_pem.write_to_path(files.key)
     return files
+
+
+def write_keystore(files: Certificates) -> Path:
+    """Key and certificates in one file, as Kafka's broker wants them (`ssl.keystore.type=PEM`)."""
+    private = load_pem_private_key(files.key.read_bytes(), None)
+    keystore = files.key.with_name("keystore.pem")
+    keystore.touch(mode=0o600)
+    keystore.write_bytes(
+        private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + files.chain.read_bytes()
+    )
+    return keystore

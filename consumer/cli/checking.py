@@ -26,6 +26,10 @@ async def check(*, online: bool, as_json: bool) -> Exit:
 
 
 async def _problems(settings: Settings) -> bool:
+    without_token = await reaching.no_token(settings.kafka)
+    if without_token:
+        refuse(without_token)
+        return True  # Kafka would not even be asked
     found, _ = await topics.examine(settings, wire.options(settings))
     wrong = (*found, *await reaching.not_allowed(settings))
     refuse(wrong)

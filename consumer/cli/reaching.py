@@ -1,17 +1,29 @@
-"""`consumer check --online`: relays of tenants that the guard does not let us connect to."""
+"""`consumer check --online`: whether there is a token for Kafka, and which relays the guard does not let us connect to."""
 
 import asyncio
 
 from consumer.adapters import tenants_file
 from consumer.adapters.guard import Guard
+from consumer.adapters.kafka.bearer import NoBearerError
 from consumer.core.network import NotAllowedError
 from consumer.core.tenants import Faults
-from consumer.outside import guard_of
-from consumer.settings import Settings
+from consumer.outside import bearer_of, guard_of
+from consumer.settings import Kafka, Settings
 
 _AT_ONCE = 20
 _WITHIN = 10.0
 """Seconds for a name to be resolved; one that takes longer is not judged here."""
+
+
+async def no_token(kafka: Kafka) -> tuple[str, ...]:
+    """What keeps us from a token for the brokers, and what mends it; nothing where they want none."""
+    bearer = bearer_of(kafka)
+    try:
+        if bearer is not None:
+            await bearer.token()
+    except NoBearerError as error:
+        return (str(error.args[0]),)
+    return ()
 
 
 async def not_allowed(settings: Settings) -> tuple[str, ...]:

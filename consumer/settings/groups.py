@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from consumer.settings.texts import (
     Duration,
+    Extensions,
     Host,
     Hosts,
     Name,
@@ -56,12 +57,28 @@ class Kafka(_Group):
     """The pause between attempts to reach a broker that is away."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How the connection to the brokers is secured."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "PLAIN"
     """How this process logs in, with a SASL protocol."""
     sasl_username: Name | None = None
-    """As whom this process logs in, with a SASL protocol."""
+    """As whom this process logs in, with a SASL protocol and a mechanism that wants a user."""
     sasl_password: Secret | None = None
     """The password of that user."""
+    sasl_oauth_token_file: ReadableFile | None = None
+    """For OAUTHBEARER: the file that holds the token. Read for each connection, so it may be rotated. This or the URL."""
+    sasl_oauth_token_url: Url | None = None
+    """For OAUTHBEARER: the endpoint that gives out tokens (client credentials, RFC 6749, 4.4)."""
+    sasl_oauth_client_id: Name | None = None
+    """As whom tokens are asked for there."""
+    sasl_oauth_client_secret: Secret | None = None
+    """The secret of that client."""
+    sasl_oauth_scope: Name | None = None
+    """The scope that is asked for, where the endpoint wants one; several with blanks."""
+    sasl_oauth_extensions: Extensions = Field(default={})
+    """SASL extensions that the brokers want beside the token: a JSON object, such as {"logicalCluster": "lkc-1"}."""
+    sasl_oauth_ca_file: ReadableFile | None = None
+    """Certificates (PEM) of a further authority that the token endpoint may have its own from."""
+    sasl_oauth_allow_plaintext: bool = False
+    """Lets the token, and the secret that it is asked for with, travel without TLS: for tests, or where a mesh encrypts."""
     ssl_cafile: ReadableFile | None = None
     """Certificates (PEM) of the authority that the brokers' certificates come from; otherwise the system's."""
 

@@ -25,6 +25,10 @@ def _logs_in(s: Settings) -> bool:
     return s.kafka.security_protocol.startswith("SASL")
 
 
+def _bears(s: Settings) -> bool:
+    return s.kafka.sasl_mechanism == "OAUTHBEARER"
+
+
 def _can_trace() -> bool:
     try:
         return find_spec("opentelemetry.sdk.trace") is not None
@@ -72,14 +76,52 @@ RULES: tuple[Rule, ...] = (
         "must be shorter than CONSUMER_KAFKA__TRANSACTION_TIMEOUT",
     ),
     Rule(
-        ("kafka.sasl_username", "kafka.security_protocol"),
-        lambda s: s.kafka.sasl_username is not None or not _logs_in(s),
+        ("kafka.sasl_username", "kafka.security_protocol", "kafka.sasl_mechanism"),
+        lambda s: s.kafka.sasl_username is not None or not _logs_in(s) or _bears(s),
         "has to be set with a SASL protocol",
     ),
     Rule(
-        ("kafka.sasl_password", "kafka.security_protocol"),
-        lambda s: s.kafka.sasl_password is not None or not _logs_in(s),
+        ("kafka.sasl_password", "kafka.security_protocol", "kafka.sasl_mechanism"),
+        lambda s: s.kafka.sasl_password is not None or not _logs_in(s) or _bears(s),
         "has to be set with a SASL protocol",
+    ),
+    Rule(
+        ("kafka.sasl_mechanism", "kafka.security_protocol"),
+        lambda s: _logs_in(s) or not _bears(s),
+        "must be OAUTHBEARER only where CONSUMER_KAFKA__SECURITY_PROTOCOL is SASL_SSL or SASL_PLAINTEXT",
+    ),
+    Rule(
+        ("kafka.sasl_mechanism", "kafka.sasl_oauth_token_file", "kafka.sasl_oauth_token_url"),
+        lambda s: _bears(s) or (s.kafka.sasl_oauth_token_file is None and s.kafka.sasl_oauth_token_url is None),
+        "must be OAUTHBEARER where a token file or a token URL is set: otherwise nobody uses it",
+    ),
+    Rule(
+        ("kafka.sasl_oauth_token_url", "kafka.sasl_oauth_token_file", "kafka.sasl_mechanism"),
+        lambda s: not _bears(s) or (s.kafka.sasl_oauth_token_file is None) != (s.kafka.sasl_oauth_token_url is None),
+        "or CONSUMER_KAFKA__SASL_OAUTH_TOKEN_FILE, one of them, has to be set with OAUTHBEARER",
+    ),
+    Rule(
+        ("kafka.sasl_oauth_client_id", "kafka.sasl_oauth_token_url"),
+        lambda s: s.kafka.sasl_oauth_client_id is not None or s.kafka.sasl_oauth_token_url is None,
+        "has to be set with CONSUMER_KAFKA__SASL_OAUTH_TOKEN_URL",
+    ),
+    Rule(
+        ("kafka.sasl_oauth_client_secret", "kafka.sasl_oauth_token_url"),
+        lambda s: s.kafka.sasl_oauth_client_secret is not None or s.kafka.sasl_oauth_token_url is None,
+        "has to be set with CONSUMER_KAFKA__SASL_OAUTH_TOKEN_URL",
+    ),
+    Rule(
+        # Who hears the token can do whatever we can, for as long as it lives.
+        ("kafka.security_protocol", "kafka.sasl_mechanism", "kafka.sasl_oauth_allow_plaintext"),
+        lambda s: not _bears(s) or s.kafka.security_protocol != "SASL_PLAINTEXT" or s.kafka.sasl_oauth_allow_plaintext,
+        "must be SASL_SSL with OAUTHBEARER: anybody on the way could use the token. To do so all the same, set "
+        "CONSUMER_KAFKA__SASL_OAUTH_ALLOW_PLAINTEXT",
+    ),
+    Rule(
+        ("kafka.sasl_oauth_token_url", "kafka.sasl_oauth_allow_plaintext"),
+        lambda s: not (s.kafka.sasl_oauth_token_url or "").startswith("http:") or s.kafka.sasl_oauth_allow_plaintext,
+        "must start with https://: the client's secret goes there. To send it in the clear all the same, set "
+        "CONSUMER_KAFKA__SASL_OAUTH_ALLOW_PLAINTEXT",
     ),
     Rule(
         ("kafka.security_protocol", "kafka.sasl_username", "kafka.sasl_password"),

@@ -14,6 +14,8 @@ from consumer.core.durations import DURATION_RULE, bounded, parse_duration
 
 _HOST = re.compile(r"(?!-)[a-z0-9_.-]{1,253}|[0-9a-f:.]{2,45}")
 _PLACE = re.compile(r"[A-Za-z0-9_.-]{1,253}(:[1-9][0-9]{0,4})?")
+_EXTENSION = re.compile(r"(?!auth$)[A-Za-z]{1,64}")
+_EXTENSION_VALUE = re.compile(r"[\x20-\x7e]{1,1000}")
 _SHORTEST_KEY = 16
 _SIZE = re.compile(r"([0-9]{1,15}) ?(|[kmg]i?b)", re.IGNORECASE)
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -85,6 +87,24 @@ def _places(value: object) -> object:
     return {name.lower(): place for name, place in places.items()}
 
 
+def _extensions(value: object) -> object:
+    """A JSON object of names and values as RFC 7628, 3.1 has them."""
+    if not isinstance(value, str):
+        return value
+    rule = (
+        'must be a JSON object of strings such as {"logicalCluster": "lkc-1"}, its names of letters, none of them auth'
+    )
+    try:
+        found: object = json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError(rule) from None
+    pairs = cast("dict[str, object]", found) if isinstance(found, dict) else {"": None}
+    for name, text in pairs.items():
+        if not _EXTENSION.fullmatch(name) or not isinstance(text, str) or not _EXTENSION_VALUE.fullmatch(text):
+            raise ValueError(rule)
+    return pairs
+
+
 def _flag_or_items(value: object) -> object:
     flag = {"true": True, "1": True, "false": False, "0": False, "": False}
     if isinstance(value, str) and value.strip().lower() in flag:
@@ -148,6 +168,7 @@ def _long(value: SecretStr) -> SecretStr:
 
 
 Places = Annotated[dict[str, str], BeforeValidator(_places)]
+Extensions = Annotated[dict[str, str], BeforeValidator(_extensions)]
 Name = Annotated[str, Field(min_length=1, max_length=249)]
 ReadableFile = Annotated[Path, AfterValidator(readable)]
 Secret = Annotated[SecretStr, Field(min_length=1)]

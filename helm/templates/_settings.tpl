@@ -18,7 +18,7 @@ Called with (dict "values" .Values "groups" (list ...)); no groups are all group
 {{- range $group, $fields := $values.fromSecret }}
 {{- if or (not $groups) (has $group $groups) }}
 {{- range $field, $_ := $fields }}
-- name: {{ printf "CONSUMER_%s__%s%s" $group $field (ternary "" "_FILE" (has $field (list "file" "ca_file" "ssl_cafile"))) | upper }}
+- name: {{ printf "CONSUMER_%s__%s%s" $group $field (ternary "" "_FILE" (has $field (list "file" "ca_file" "ssl_cafile" "sasl_oauth_ca_file" "sasl_oauth_token_file"))) | upper }}
   value: {{ printf "/run/consumer/%s/%s" $group $field }}
 {{- end }}
 {{- end }}

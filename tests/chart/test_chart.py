@@ -192,6 +192,14 @@ def test_the_topics_job_knows_kafka_and_no_tenant() -> None:
     assert variables(container)["CONSUMER_KAFKA__SSL_CAFILE"] == "/run/consumer/kafka/ssl_cafile"
 
 
+def test_a_clients_secret_is_a_file_and_its_settings_are_good() -> None:
+    objects = rendered(HERE / "oauth-traced.yaml")
+    given = variables(next(pods(objects))["containers"][0])
+    assert given["CONSUMER_KAFKA__SASL_OAUTH_CLIENT_SECRET_FILE"] == "/run/consumer/kafka/sasl_oauth_client_secret"
+    assert given["CONSUMER_KAFKA__SASL_OAUTH_EXTENSIONS"] == '{"logicalCluster":"lkc-1"}'
+    assert (given["CONSUMER_TRACING__ENABLED"], given["OTEL_TRACES_SAMPLER_ARG"]) == ("true", "0.01")
+
+
 def test_the_topics_job_is_no_pod_of_the_service_or_the_budget() -> None:
     objects = rendered(HERE / "sasl-tls.yaml")
     labels = of_kind(objects, "Job")["spec"]["template"]["metadata"]["labels"]

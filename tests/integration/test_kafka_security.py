@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from devtools.broker import Broker, free_ports
-from devtools.certificates import write_certificates
+from devtools.certificates import write_certificates, write_keystore
 from devtools.runtimes import find_runtime
 
 USER, PASSWORD = "ann", "correct-horse"
@@ -47,7 +46,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     folder = tmp_path_factory.mktemp("tls")
     files, others = write_certificates(folder / "right"), write_certificates(folder / "other")
     (port,) = free_ports(1)
-    with Broker(_listener(port, _keystore(folder, files.key, files.chain))) as broker:
+    with Broker(_listener(port, write_keystore(files))) as broker:
         _let_in(broker.bootstrap)
         yield Secured(f"127.0.0.1:{port}", files.authority, others.authority)
 
@@ -66,15 +65,6 @@ def _listener(port: int, keystore: Path) -> dict[str, str]:
             f'{modules}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
         ),
     }
-
-
-def _keystore(folder: Path, key: Path, chain: Path) -> Path:
-    """Key and certificates in one file, as the broker wants them."""
-    private = load_pem_private_key(key.read_bytes(), None)
-    whole = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + chain.read_bytes()
-    keystore = folder / "keystore.pem"
-    keystore.write_bytes(whole)
-    return keystore
 
 
 def _let_in(bootstrap: str) -> None:

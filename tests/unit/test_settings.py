@@ -219,3 +219,87 @@ def test_the_page_of_settings_is_the_one_that_the_code_makes() -> None:
 def test_relays_may_be_connected_to_elsewhere() -> None:
     loaded = settings(CONSUMER_NETWORK__HOSTS='{"Smtp.example.com:25": "127.0.0.1:2525"}')
     assert loaded.network.hosts == {"smtp.example.com:25": "127.0.0.1:2525"}
+
+
+SECURED = {"CONSUMER_KAFKA__SECURITY_PROTOCOL": "SASL_SSL", "CONSUMER_KAFKA__SASL_MECHANISM": "OAUTHBEARER"}
+OAUTH = "CONSUMER_KAFKA__SASL_OAUTH_"
+ASKED = {
+    f"{OAUTH}TOKEN_URL": "https://login.example/token",
+    f"{OAUTH}CLIENT_ID": "mailer",
+    f"{OAUTH}CLIENT_SECRET": "c4n4ry",
+}
+
+
+def test_a_token_comes_from_a_file_or_from_an_endpoint() -> None:
+    assert settings(**SECURED, **{f"{OAUTH}TOKEN_FILE": str(HERE)}).kafka.sasl_oauth_token_file == HERE
+    loaded = settings(**SECURED, **ASKED, **{f"{OAUTH}EXTENSIONS": '{"logicalCluster": "lkc-1"}'})
+    assert loaded.kafka.sasl_oauth_extensions == {"logicalCluster": "lkc-1"}
+    assert "c4n4ry" not in repr(loaded) + str(resolved(loaded))
+
+
+@pytest.mark.parametrize(
+    ("given", "about", "said"),
+    [
+        pytest.param(
+            SECURED, f"{OAUTH}TOKEN_URL", "or CONSUMER_KAFKA__SASL_OAUTH_TOKEN_FILE, one of them", id="neither"
+        ),
+        pytest.param(
+            SECURED | ASKED | {f"{OAUTH}TOKEN_FILE": str(HERE)}, f"{OAUTH}TOKEN_URL", "one of them", id="both"
+        ),
+        pytest.param(
+            SECURED | {f"{OAUTH}TOKEN_URL": "https://login.example", f"{OAUTH}CLIENT_ID": "mailer"},
+            f"{OAUTH}CLIENT_SECRET",
+            "has to be set with",
+            id="no secret",
+        ),
+        pytest.param(
+            SECURED | {f"{OAUTH}TOKEN_URL": "https://login.example", f"{OAUTH}CLIENT_SECRET": "c4n4ry"},
+            f"{OAUTH}CLIENT_ID",
+            "has to be set with",
+            id="no client",
+        ),
+        pytest.param(
+            SECURED | ASKED | {f"{OAUTH}TOKEN_URL": "http://login.example"},
+            f"{OAUTH}TOKEN_URL",
+            "must start with https://",
+            id="a secret in the clear",
+        ),
+        pytest.param(
+            SECURED | ASKED | {"CONSUMER_KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT"},
+            "CONSUMER_KAFKA__SECURITY_PROTOCOL",
+            "must be SASL_SSL with OAUTHBEARER",
+            id="a token in the clear",
+        ),
+        pytest.param(
+            ASKED | {"CONSUMER_KAFKA__SASL_MECHANISM": "OAUTHBEARER"},
+            "CONSUMER_KAFKA__SASL_MECHANISM",
+            "must be OAUTHBEARER only where",
+            id="nobody logs in",
+        ),
+        pytest.param(ASKED, "CONSUMER_KAFKA__SASL_MECHANISM", "must be OAUTHBEARER where", id="nobody uses it"),
+        pytest.param(
+            SECURED | ASKED | {f"{OAUTH}EXTENSIONS": '{"auth": "c4n4ry"}'},
+            f"{OAUTH}EXTENSIONS",
+            "must be a JSON object",
+            id="an extension that is none",
+        ),
+        pytest.param(
+            SECURED | ASKED | {f"{OAUTH}EXTENSIONS": '{"a": "b\\u0001auth=Bearer c4n4ry"}'},
+            f"{OAUTH}EXTENSIONS",
+            "must be a JSON object",
+            id="an extension that breaks out",
+        ),
+    ],
+)
+def test_what_is_wrong_with_tokens_is_said_once_and_not_quoted(given: dict[str, str], about: str, said: str) -> None:
+    (error,) = errors(LEAST | given)
+    assert error.startswith(about)
+    assert said in error
+    assert "c4n4ry" not in error
+
+
+def test_an_operator_may_let_a_token_travel_in_the_clear() -> None:
+    clear = {f"{OAUTH}TOKEN_URL": "http://login.example", "CONSUMER_KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT"}
+    assert len(errors(LEAST | SECURED | ASKED | clear)) == 2
+    allowed = settings(**{**SECURED, **ASKED, **clear, f"{OAUTH}ALLOW_PLAINTEXT": "true"})
+    assert allowed.kafka.security_protocol == "SASL_PLAINTEXT"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import conn
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed
 from typing_extensions import override
 
 from consumer.adapters.kafka import batches
@@ -41,6 +41,23 @@ class Connection(conn.AIOKafkaConnection):
         """Send it now; the answer comes in time for the caller's own deadline, or not at all."""
         self.send(request).close()  # that would wait for it, with a timer for each
         return self._requests[-1][2]
+
+    @override
+    def authenticator_oauth(self) -> Any:
+        return _Bearing(sasl_oauth_token_provider=self._sasl_oauth_token_provider)
+
+
+class _Bearing(conn.OAuthAuthenticator):
+    """Hears a refusal. The library takes any answer for a yes, and then loses the connection without a reason."""
+
+    @override
+    async def step(self, payload: Any) -> Any:
+        told = await super().step(payload)
+        if told is None and payload:  # RFC 7628, 3.2.2: a success says nothing
+            raise SaslAuthenticationFailed(
+                "the broker refuses the token: does it trust the issuer, audience and scope?"
+            )
+        return told
 
 
 conn.AIOKafkaConnection = Connection  # the library has no other way to be given one; pinned to 0.14
