@@ -134,9 +134,17 @@ class Scene:
 
     async def count_intents(self, member: Member) -> None:
         """Those that it has left: at most so many may be in doubt for it."""
+        left = await self._left_by(member)
+        while (later := await self._left_by(member)) != left:  # the broker still ends a commit that had been asked for
+            left = later
+        self.open_intents = (self.open_intents or 0) + sum(map(len, left.values()))
+
+    async def _left_by(self, member: Member) -> dict[int, tuple[int, ...]]:
+        await asyncio.sleep(0.3)
         found = await committed(self.plan.bootstrap, self.group, self.topic)
-        left = [metadata.intents for partition, (_, metadata) in found.items() if partition in member.assigned]
-        self.open_intents = (self.open_intents or 0) + sum(map(len, left))
+        return {
+            partition: metadata.intents for partition, (_, metadata) in found.items() if partition in member.assigned
+        }
 
     async def positions(self) -> dict[int, int]:
         """The committed offsets."""
