@@ -206,7 +206,7 @@ class App:
         if self._link is None:
             _log.info("listening", address=await stack.enter_async_context(served(front, self._settings.http)))
             return
-        await stack.enter_async_context(linked(front, self._link, alone=self._orphaned))
+        await stack.enter_async_context(linked(front, self._link, stop=self.stop, alone=self._orphaned))
 
     def _orphaned(self) -> None:
         _log.warning("the process that started this one is gone")

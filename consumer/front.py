@@ -15,7 +15,7 @@ from consumer.adapters.metrics import merge
 from consumer.core.overview import Overview
 from consumer.settings import Http
 
-READY, METRICS, VIEW = "ready", "metrics", "view"
+READY, METRICS, VIEW, STOP = "ready", "metrics", "view", "stop"
 """What a worker can be asked for."""
 
 _VIEW = TypeAdapter(Overview)
@@ -45,11 +45,22 @@ async def served(front: Front, http: Http) -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def linked(front: Front, link: int, *, alone: Callable[[], None]) -> AsyncGenerator[None]:
-    """By who started this process, over the descriptor that it inherited. `alone` is called if that one is gone."""
+async def linked(
+    front: Front, link: int, *, stop: Callable[[], None], alone: Callable[[], None]
+) -> AsyncGenerator[None]:
+    """By who started this process, over the descriptor that it inherited, until it is left.
+
+    `stop` is called when that one asks to stop, `alone` if it is gone.
+    """
+
+    def stopped() -> bytes:
+        stop()
+        return b""
+
     answers = {
         READY: lambda: orjson.dumps(dict(front.ready())),
         METRICS: lambda: merge.dumped(merge.snapshot(front.registry)),
+        STOP: stopped,
         VIEW: lambda: _VIEW.dump_json(front.view()),
     }
     async with answering(link, answers, alone=alone):

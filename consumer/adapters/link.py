@@ -84,6 +84,10 @@ class Asking(_Framed):
         finally:
             del self._waiting[number]
 
+    def tell(self, word: str) -> None:
+        """Say something to the worker whose answer nobody waits for."""
+        self.send(0, word.encode())
+
     @override
     def frame(self, number: int, content: bytes) -> None:
         answer = self._waiting.get(number)

@@ -1,8 +1,8 @@
 """`consumer run --workers N`: the parent of N processes of one group, with one address for health, metrics and the page.
 
-It does none of the work. It starts the workers, starts one again that has ended, passes signals on, and asks each how it is
-whenever somebody asks it. The first has to be up before the others are started, so that what is wrong with settings,
-topics or Kafka is said once, and the parent ends with that worker's exit code.
+It does none of the work. It starts the workers, starts one again that has ended, has all of them drain when it is asked to
+stop, and asks each how it is whenever somebody asks it. The first has to be up before the others are started, so that
+what is wrong with settings, topics or Kafka is said once, and the parent ends with that worker's exit code.
 
 A worker sees the end of its link when the parent is gone, however that ended, and drains.
 """
@@ -63,7 +63,7 @@ class Workers:
 
     async def run(self) -> int:
         """Until all have ended; the exit code."""
-        _pass_on(self)
+        _on_signals(self)
         sight = self._sight
         views = Views(sight.unwell, sight.ready, sight.registry, sight.page)
         async with serve_views(self._http.host, self._http.port, views, policy=page.POLICY) as port:
@@ -81,11 +81,13 @@ class Workers:
         """Have all of them drain and end."""
         self._stopping.set()
         self._proved.set()  # who waits for it starts nothing any more
-        self.signal(signal.SIGTERM)
-
-    def signal(self, number: signal.Signals) -> None:
         for worker in self.all:
-            worker.signal(number)
+            worker.stop()
+
+    def kill(self) -> None:
+        """End all of them at once."""
+        for worker in self.all:
+            worker.signal(signal.SIGKILL)
 
     async def _keep(self, worker: Worker) -> None:
         """Start it, and again whenever it ends, until all is to end."""
@@ -102,7 +104,7 @@ class Workers:
     def _started(self, worker: Worker) -> None:
         _log.info("worker started", worker=worker.number, pid=worker.pid)
         if self._stopping.is_set():  # asked to while the process was made
-            worker.signal(signal.SIGTERM)
+            worker.stop()
 
     def _after(self, worker: Worker, ended: Ended, patience: Patience) -> float | None:
         """What its end means: seconds until it is started again, or None."""
@@ -130,16 +132,16 @@ class Workers:
         await self._stopping.wait()
         await asyncio.sleep(self._end_within)
         _log.error("workers do not end, and are killed", within=self._end_within)
-        self.signal(signal.SIGKILL)
+        self.kill()
 
 
-def _pass_on(workers: Workers) -> None:
+def _on_signals(workers: Workers) -> None:
     """The first signal asks, the second ends all processes at once."""
     loop = asyncio.get_running_loop()
     both = (signal.SIGTERM, signal.SIGINT)
 
     def again(number: signal.Signals) -> None:
-        workers.signal(signal.SIGKILL)
+        workers.kill()
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
 

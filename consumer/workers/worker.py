@@ -12,7 +12,7 @@ from subprocess import DEVNULL
 
 from consumer.adapters import link
 from consumer.adapters.link import Asking
-from consumer.front import READY
+from consumer.front import READY, STOP
 
 UP_WITHIN = 120.0
 """Seconds after which a worker that has not answered is ended: it hangs. Kafka that is away takes less."""
@@ -90,6 +90,17 @@ class Worker:
         finally:
             self.link.close()
             self.link, self._process, self._answered = None, None, False
+
+    def stop(self) -> None:
+        """Have it drain; what is not up yet has nothing to drain.
+
+        No signal: who ends all processes of a service at once, as systemd does, has sent it one already, and a second
+        would end it undrained.
+        """
+        if self.up and self.link is not None:
+            self.link.tell(STOP)
+        else:
+            self.signal(signal.SIGTERM)
 
     def signal(self, number: signal.Signals) -> None:
         """Pass a signal on, if there is a process."""

@@ -1,5 +1,6 @@
 """`consumer run --workers`: several processes that are seen as one, and end as one."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import pytest
 from devtools.relay_script import Behave, Playbook
 from tests.acceptance import kafka_side
 from tests.acceptance.kafka_side import Names
-from tests.acceptance.service import Service, until
+from tests.acceptance.service import WITHIN, Service, until
 from tests.acceptance.stage import PARTITIONS, Stage, mail, plain
 from tests.acceptance.test_crashes import SLOW, ask_many, judge
 
@@ -34,13 +35,12 @@ def alive(pid: int) -> bool:
 
 async def shared_out(service: Service) -> dict[str, float]:
     """Wait until both work on partitions, and nobody else's; what they tell then."""
-    each: list[float] = []
-    for _ in range(300):
-        told = await service.metrics()
-        each = [told.get(f"consumer_assigned_partitions{{worker={number}}}", 0) for number in (1, 2)]
-        if min(each) and sum(each) == PARTITIONS:
-            return told
-    raise AssertionError(each)
+    async with asyncio.timeout(WITHIN):
+        while True:
+            told = await service.metrics()
+            each = [told.get(f"consumer_assigned_partitions{{worker={number}}}", 0) for number in (1, 2)]
+            if min(each) and sum(each) == PARTITIONS:
+                return told
 
 
 @pytest.fixture
@@ -140,6 +140,21 @@ async def test_sigterm_has_all_workers_finish_what_is_under_way(slow: Stage) -> 
     service.start()
     await slow.outcomes.reach(200)
     assert judge(slow, origins, await slow.outcomes.there_now()) == {"accepted": 200}
+
+
+async def test_sigterm_to_all_processes_at_once_is_one_sigterm_to_each(slow: Stage) -> None:
+    """As systemd stops a service."""
+    service = await slow.run(**TWO)
+    await shared_out(service)
+    await ask_many(slow, 200)
+    await until(lambda: len(slow.relay.taken) >= 20)
+    for pid in (*pids(service).values(), service.process.pid):
+        os.kill(pid, signal.SIGTERM)
+    assert await service.ended() == 0
+    told = await slow.outcomes.there_now()
+    assert {one.kind for one in told} == {"accepted"}
+    assert len(told) == len(slow.relay.taken)
+    assert service.complaints() == []
 
 
 async def test_a_second_sigterm_ends_all_processes_at_once(slow: Stage) -> None:

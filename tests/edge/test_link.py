@@ -38,6 +38,11 @@ async def test_a_question_is_answered(ends: Ends) -> None:
     assert await ends.parent.ask("name", WITHIN) == b"ann"
 
 
+async def test_what_is_told_is_heard_and_its_answer_is_nobodys(ends: Ends) -> None:
+    ends.parent.tell("long")
+    assert await ends.parent.ask("name", WITHIN) == b"ann"
+
+
 async def test_a_question_that_nobody_knows_is_answered_with_nothing(ends: Ends) -> None:
     assert await ends.parent.ask("age", WITHIN) == b""
 

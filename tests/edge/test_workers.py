@@ -19,17 +19,18 @@ ENDS = "import pathlib, sys; pathlib.Path({folder!r}, sys.argv[2]).touch(); sys.
 """Leaves a trace under its number, and ends."""
 
 STAYS = """
-import asyncio, signal, sys
+import asyncio, sys
 from consumer.adapters.link import answering
 
 async def main():
-    signal.signal(signal.SIGTERM, {on_term})
-    async with answering(int(sys.argv[3]), {{"ready": lambda: b"{{}}", "metrics": lambda: b"[]"}}, alone=lambda: None):
-        await asyncio.Event().wait()
+    answers = {{"ready": lambda: b"{{}}", "metrics": lambda: b"[]", "stop": lambda: {on_stop} or b""}}
+    stopped = asyncio.Event()
+    async with answering(int(sys.argv[3]), answers, alone=lambda: None):
+        await stopped.wait()
 
 asyncio.run(main())
 """
-"""Answers for ever; does that on SIGTERM."""
+"""Answers for ever; does that when it is asked to stop."""
 
 
 ENDS_ONCE_UP = """
@@ -70,7 +71,7 @@ async def test_if_the_first_worker_ends_before_it_is_up_all_ends_as_it_did(
 
 
 async def test_workers_that_drain_end_the_parent_with_0() -> None:
-    workers = Workers(settings(2), words(STAYS.format(on_term="lambda *_: sys.exit(0)")))
+    workers = Workers(settings(2), words(STAYS.format(on_stop="stopped.set()")))
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(workers.run())
         await _up(workers)
@@ -79,7 +80,7 @@ async def test_workers_that_drain_end_the_parent_with_0() -> None:
 
 
 async def test_workers_that_do_not_end_are_killed_and_the_exit_code_says_so() -> None:
-    workers = Workers(settings(2), words(STAYS.format(on_term="signal.SIG_IGN")), behind=0.1)
+    workers = Workers(settings(2), words(STAYS.format(on_stop="None")), behind=0.1)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(workers.run())
         await _up(workers)
@@ -88,7 +89,7 @@ async def test_workers_that_do_not_end_are_killed_and_the_exit_code_says_so() ->
 
 
 async def test_one_that_ends_by_itself_is_started_again_under_its_number() -> None:
-    workers = Workers(settings(2), words(STAYS.format(on_term="lambda *_: sys.exit(0)")))
+    workers = Workers(settings(2), words(STAYS.format(on_stop="stopped.set()")))
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(workers.run())
         await _up(workers)

@@ -151,7 +151,9 @@ class KafkaSource:
         """Note as whom the group knows us, each time it gives out partitions."""
 
         def note(partitions: Collection[int]) -> None:
-            coordinator: Any = self._joined()._coordinator  # noqa: SLF001  no public way to ask
+            if self._client is None:
+                return  # we are leaving: a rebalance that another member began ends meanwhile, and gives us nothing
+            coordinator: Any = self._client._coordinator  # noqa: SLF001  no public way to ask
             identity = str(coordinator.member_id)
             if not self._identities or self._identities[-1][1] != identity:
                 self._identities.append((asyncio.get_running_loop().time(), identity))
