@@ -84,15 +84,20 @@ class Client:
         *,
         request_id: str | None = None,
         event_type: str = SEND_EMAIL,
+        traceparent: str | None = None,
         within: float = WITHIN,
     ) -> Submitted:
         """Write a request; it has come to Kafka when this returns. Without an id it gets a new one.
+
+        `traceparent` names the span that asks: those of the consumer come below it.
 
         Raises `KafkaAwayError`: submit it again under the same id then; `TooLargeError`: do not. Nothing else is
         checked here; what breaks the schema ends as an outcome (`consumer validate` tells before). What Kafka has not
         confirmed after `within` seconds is given up, and not written when Kafka is back.
         """
         asked = events.request(request_id or str(uuid.uuid4()), tenant, data, event_type, source=self._source)
+        if traceparent is not None:
+            asked = events.below(asked, traceparent)
         return await self.emit(asked, within=within)
 
     async def emit(self, emission: Emission, *, within: float = WITHIN) -> Submitted:

@@ -106,6 +106,11 @@ def request(
     return Emission(tenant.encode(), json.dumps(event, ensure_ascii=False).encode(), STRUCTURED, event_id)
 
 
+def below(emission: Emission, traceparent: str) -> Emission:
+    """The same record as the work of this span (W3C Trace Context, 3.2): in a header, whichever way it is wrapped."""
+    return replace(emission, headers=(*emission.headers, ("traceparent", traceparent.encode())))
+
+
 def raw(content: bytes, *, tenant: str | None, event_id: str | None, operation: Operation | None = None) -> Emission:
     """The bytes of a file as they are: a CloudEvent where they say so, otherwise plain, with headers."""
     event = _object(content)

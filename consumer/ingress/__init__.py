@@ -120,18 +120,22 @@ class Ingress:
         type_ = PATHS[request.path]
         tenant = _tenant(request)
         data = await self._data(request, type_)
-        submitted = await self._submitted(tenant, data, request_id, type_)
+        submitted = await self._submitted(tenant, data, request_id, type_, traceparent=_trace(request))
         seen = await submitted.outcome(self._limits.wait)
         if seen is None:
             body = {"message": "The request was taken; its outcome is still to come.", "requestId": request_id}
             return _json(202, orjson.dumps(body), {"Request-ID": request_id})
         return _outcome(seen, request_id)
 
-    async def _submitted(self, tenant: str, data: Mapping[str, object], request_id: str, type_: str) -> Submitted:
+    async def _submitted(
+        self, tenant: str, data: Mapping[str, object], request_id: str, type_: str, *, traceparent: str | None
+    ) -> Submitted:
         """The request, once it is in Kafka."""
         try:
             within = self._limits.wait
-            return await self._client.submit(tenant, data, request_id=request_id, event_type=type_, within=within)
+            return await self._client.submit(
+                tenant, data, request_id=request_id, event_type=type_, traceparent=traceparent, within=within
+            )
         except KafkaAwayError as error:
             self._metrics.unpublished("no-answer" if isinstance(error.__cause__, TimeoutError) else "kafka-away")
             text = "Kafka cannot be reached: call again with the same Request-ID"
@@ -184,6 +188,12 @@ def _id(request: web.Request) -> str:
     if error:
         raise _RefusedError(400, f"header Request-ID: {error}")
     return named[0]
+
+
+def _trace(request: web.Request) -> str | None:
+    """The caller's span. One that is none, or comes twice, is no error: W3C Trace Context, 3.2 and 4.3."""
+    named = request.headers.getall("traceparent", [])
+    return attribute.traceparent(named[0]) if len(named) == 1 else None
 
 
 def _outcome(seen: OutcomeEvent, request_id: str) -> web.Response:

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaConnectionError
 from consumer.adapters.metrics import CALLS, CallMetrics
 from consumer.adapters.metrics.calls import OPERATIONS, STATUSES
 from consumer.client import Client, OutcomeEvent
+from consumer.core.record import Headers
 from consumer.ingress import LARGEST, Limits, serving
 from consumer.ingress.openapi import PATHS, document
 
@@ -29,16 +30,18 @@ class Kafka:
     outcome: dict[str, Any] | None = field(default_factory=lambda: {"status": 204, "message": "The relay took it."})
     away: bool = False
     written: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    headers: list[dict[str, bytes]] = field(default_factory=list[dict[str, bytes]])
     told: asyncio.Queue[OutcomeEvent] = field(default_factory=asyncio.Queue[OutcomeEvent])
     partition: int = 0
     offset: int = -1
 
-    async def send_and_wait(self, _topic: str, value: bytes, *, key: bytes, **_: object) -> "Kafka":
+    async def send_and_wait(self, _topic: str, value: bytes, *, key: bytes, headers: Headers, **_: object) -> "Kafka":
         if self.away:
             raise KafkaConnectionError
         event = json.loads(value)
         assert key == event["tenant"].encode()
         self.written.append(event)
+        self.headers.append(dict(headers))
         self.offset += 1
         if self.outcome is not None:
             kind = "accepted" if self.outcome["status"] == 204 else "other"
@@ -97,6 +100,15 @@ async def test_a_call_becomes_an_event_and_its_answer_is_the_outcome() -> None:
     assert answer.headers["Request-ID"] == "r-1"
     (event,) = kafka.written
     assert (event["id"], event["tenant"], event["type"], event["data"]) == ("r-1", "acme", "email.send-email.v1", MAIL)
+
+
+async def test_the_callers_trace_goes_into_the_event_and_one_that_is_none_is_no_error() -> None:
+    kafka = Kafka()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with serving_for(kafka) as api:
+        for given in (trace, "00-nothing"):
+            assert (await api.post(traceparent=given)).status == 200
+    assert [headers.get("traceparent") for headers in kafka.headers] == [trace.encode(), None]
 
 
 @pytest.mark.parametrize(
