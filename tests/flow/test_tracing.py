@@ -280,7 +280,7 @@ async def test_what_an_exception_says_is_in_no_span() -> None:
     setup.outbox.judge = broken
     ask(setup)
     with pytest.raises(ExceptionGroup):
-        async with running(setup):
-            await until(lambda: spans.all(names.PROCESS))
+        async with running(setup) as process:
+            await asyncio.wait([process.task])
     assert spans.one(names.PROCESS).attributes[names.ERROR] == "ValueError"
     assert CANARY not in spans.text()
