@@ -161,13 +161,14 @@ def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
         taken += positive
         answers.append((index, reply if positive else final))
     sent = ((attempt.at, taken),) if taken else ()
-    return replace(
-        progress,
+    return Progress(  # every field, for each mail comes here: `replace` takes as long as all the rest of this
         attempts=progress.attempts + 1,
         answers=(*progress.answers, *answers),
         response=data if taken else progress.response,
         sent_at=(*progress.sent_at, *sent),
         last_reason=reason,
+        files=progress.files,
+        promoted=progress.promoted,
     )
 
 

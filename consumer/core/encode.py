@@ -261,7 +261,9 @@ def _listed(errors: tuple[str, ...]) -> str:
 
 
 def _refusals(refusals: tuple[Refusal, ...]) -> Body:
-    room = min(_MAX_RESPONSE, _ALL_RESPONSES // max(len(refusals), 1))
+    if not refusals:
+        return {"rejected": [], "rejectedErrors": []}
+    room = min(_MAX_RESPONSE, _ALL_RESPONSES // len(refusals))
     return {
         "rejected": [refusal.recipient for refusal in refusals],
         "rejectedErrors": [_refusal(refusal, room) for refusal in refusals],

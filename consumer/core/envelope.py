@@ -97,7 +97,8 @@ def unwrap(record: Record, kinds: Kinds = REQUESTS) -> Event | Refused:
 def tenant_of(record: Record) -> str:
     """Whose the record says it is, right or wrong, for a fraction of what `unwrap` costs; "" where it does not say."""
     headers = {name.lower(): value for name, value in record.headers}
-    if attribute.media_type(headers.get("content-type", b"").decode(errors="replace")) != _STRUCTURED:
+    content_type = headers.get("content-type")
+    if content_type is None or attribute.media_type(content_type.decode(errors="replace")) != _STRUCTURED:
         named = headers.get("ce_tenant", headers.get("tenant", b""))
         return named[: attribute.MAX_TENANT].decode(errors="replace")
     event = _json(record.value)
@@ -111,13 +112,13 @@ def _headers(record: Record) -> tuple[Headers, tuple[_Flaw, ...]]:
     flaws: list[_Flaw] = []
     for written, value in record.headers:
         name = written.lower()
-        ours = name in _PLAIN_HEADERS or name.startswith("ce_")
         if name in _TRACES:  # one that is none, or comes twice, is ignored: W3C Trace Context, 3.2 and 4.3
             headers[name] = "" if name in headers else value.decode(errors="replace")
+        elif name not in _PLAIN_HEADERS and not name.startswith("ce_"):
             continue
-        if ours and name in headers:
+        elif name in headers:
             flaws.append(_Flaw(f"header {_nameable(name)}: given twice"))
-        if ours and name not in headers:
+        else:
             try:
                 headers[name] = value.decode()
             except UnicodeDecodeError:
@@ -227,16 +228,10 @@ def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_
 
 
 def _subject(record: Record, headers: Headers, known: Mapping[str, str], kinds: Kinds) -> Subject:
-    return Subject(
-        record.at,
-        record.origin,
-        known.get("tenant"),
-        known.get("id"),
-        kinds.types.get(known.get("type", "")),
-        known.get("correlationid"),
-        _trace(known.get("traceparent"))
-        or _trace(headers.get("traceparent")),  # the event's own before its transport's
-    )
+    get = known.get
+    trace = _trace(get("traceparent")) or _trace(headers.get("traceparent"))  # the event's own before its transport's
+    type_ = kinds.types.get(get("type", ""))
+    return Subject(record.at, record.origin, get("tenant"), get("id"), type_, get("correlationid"), trace)
 
 
 def _trace(text: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """A record on its way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consumer.core.parking import FRESH, Progress
 from consumer.core.record import Record
@@ -27,7 +27,7 @@ class Work:
     lost: bool = False
     prompt: bool = True
     surplus: bool = False
+    offset: int = field(init=False)  # asked for a score of times
 
-    @property
-    def offset(self) -> int:
-        return self.record.at.offset
+    def __post_init__(self) -> None:
+        self.offset = self.record.at.offset
