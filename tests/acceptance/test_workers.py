@@ -117,6 +117,25 @@ async def test_workers_whose_parent_is_killed_drain_and_end(slow: Stage) -> None
     assert await kafka_side.members(slow.bootstrap, slow.names) == 0
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_workers_that_are_killed_again_and_again_leave_one_outcome_for_each_request(slow: Stage) -> None:
+    service = await slow.run(**TWO, CONSUMER_KAFKA__GROUP_INSTANCE_ID="one")
+    origins: list[str] = []
+    for number in range(6):
+        await service.ready(60)
+        origins += await ask_many(slow, 100, name=f"r{number}")
+        taken = len(slow.relay.taken)
+        await until(lambda: len(slow.relay.taken) >= taken + 10)  # noqa: B023  called at once
+        os.kill(pids(service)[1 + number % 2], signal.SIGKILL)
+    await slow.outcomes.reach(len(origins), 90)
+    await service.ready(60)
+    assert (await service.metrics())["consumer_worker_restarts_total"] == 6
+    kinds = judge(slow, origins, await slow.outcomes.there_now())
+    assert set(kinds) <= {"accepted", "unknown"}
+    assert await service.stop() == 0
+
+
 async def test_workers_that_are_being_started_while_their_parent_is_killed_end_too(stage: Stage) -> None:
     service = await stage.prepared(**TWO)
     service.start()
