@@ -5,16 +5,23 @@
 # pyright: reportMissingTypeStubs=false, reportPrivateUsage=false
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka import conn
-from aiokafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailed
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+)
 from typing_extensions import override
 
 from consumer.adapters.kafka import batches
+from consumer.adapters.kafka.calls import Call, text
 
 GONE_WRONG = (KafkaError, OSError, TimeoutError, AssertionError)
 """What the client raises when a call did not come to its end. It asserts its own states: one that is broken is an error."""
@@ -37,10 +44,40 @@ class Connection(conn.AIOKafkaConnection):
             self.close(reason=conn.CloseReason.CONNECTION_BROKEN)
             raise KafkaConnectionError(f"connection to {self.host}:{self.port} is closed") from error
 
-    def ask(self, request: Any) -> asyncio.Future[Any]:  # noqa: ANN401
-        """Send it now; the answer comes in time for the caller's own deadline, or not at all."""
-        self.send(request).close()  # that would wait for it, with a timer for each
-        return self._requests[-1][2]
+    def ask(self, calls: Sequence[Call]) -> list[asyncio.Future[bytes]]:
+        """Send them in one go; each answer comes in time for the caller's own deadline, or not at all."""
+        frames: list[bytes] = []
+        answers: list[asyncio.Future[bytes]] = []
+        for call in calls:
+            least, most = self._versions.get(call.api, (1, 0))
+            if not least <= call.version <= most:
+                raise IncompatibleBrokerVersion(f"call {call.api} of version {call.version}")
+        if self._writer is None:
+            raise KafkaConnectionError(f"connection to {self.host}:{self.port} is closed")
+        for call in calls:
+            number = self._next_correlation_id()
+            frames.append(call.frame(number, text(self._client_id)))
+            answers.append(self._loop.create_future())
+            self._requests.append((number, call, answers[-1]))
+        try:
+            self._writer.write(b"".join(frames))
+        except (OSError, RuntimeError):
+            self.close(reason=conn.CloseReason.CONNECTION_BROKEN)  # and with that they have their error
+        return answers
+
+    @override
+    def _handle_frame(self, resp: bytes) -> None:
+        number, request, answer = self._requests[0]
+        if not isinstance(request, Call):
+            super()._handle_frame(resp)
+            return
+        if int.from_bytes(resp[:4], "big", signed=True) != number:
+            self.close(reason=conn.CloseReason.OUT_OF_SYNC)
+            return
+        if not answer.done():
+            answer.set_result(resp)
+        self._last_action = time.monotonic()
+        self._requests.popleft()
 
     @override
     def authenticator_oauth(self) -> Any:

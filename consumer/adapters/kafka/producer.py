@@ -14,22 +14,15 @@ the next transaction, and take the offset back. Only an answer that says "not ye
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.errors import GroupCoordinatorNotAvailableError, NodeNotReadyError, ProducerFenced, for_code
-from aiokafka.protocol.produce import ProduceRequest
-from aiokafka.protocol.transaction import (
-    AddOffsetsToTxnRequest,
-    AddPartitionsToTxnRequest,
-    EndTxnRequest,
-    InitProducerIdRequest,
-    TxnOffsetCommitRequest,
-)
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from consumer.adapters.kafka import calls
+from consumer.adapters.kafka.calls import Call
 from consumer.adapters.kafka.client import Cluster, Connection, stopped
 
 BATCH = 256 * 1024
@@ -53,6 +46,7 @@ _ELSEWHERE = frozenset((
     16,  # NOT_COORDINATOR
 ))  # fmt: skip
 _NOT_ATTEMPTED = 55  # OPERATION_NOT_ATTEMPTED: for the sake of another partition, which says why
+_UNKNOWN = -1  # UNKNOWN_SERVER_ERROR: also an answer to nothing that was asked
 
 _SHORTEST = 0.002
 _LONGEST = 0.1
@@ -73,13 +67,11 @@ class _Batch(NamedTuple):
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A request, whom to ask, how to read the answer's error code, and what to ask instead if it is to be asked again."""
+class _Question(NamedTuple):
+    """A call, whom to ask, and what to ask instead if it is to be asked again. None: there is nobody to ask for now."""
 
     whom: "CoordinationType | int | None"
-    request: Any
-    code: Callable[[Any], int]
+    call: Call
     again: "Callable[[], list[_Question]] | None" = None
 
 
@@ -95,53 +87,40 @@ class Producer:
         self._produce_within = round(cluster.request_timeout * 1000)
         self._coordinators: dict[CoordinationType, int] = {}
         self._sequences = defaultdict[TopicPartition, int](int)
-        self._identity = ("", -1, -1)
+        self._who = calls.identity(transactional_id, -1, -1)
+        self._owner = (-1, -1)
 
     async def start(self) -> None:
         """Fence the former one, whose transaction is finished or aborted with that."""
         await self._client.bootstrap()
-        request = InitProducerIdRequest(self._transactional_id, self._timeout)
-        await self._ask([_Question(CoordinationType.TRANSACTION, request, self._begin)])
+        begin = calls.begin(self._transactional_id, self._timeout)
+        (answer,) = await self._ask([_Question(CoordinationType.TRANSACTION, begin)])
+        self._owner = calls.begun(answer)
+        self._who = calls.identity(self._transactional_id, *self._owner)
 
     async def commit(self, records: Iterable[Outgoing], at: TopicPartition, offset: int, metadata: str) -> None:
         """Write the records and the group's offset, all or nothing. Raises what the client raises, and ProducerFenced."""
         rounds = self._batches(records)
-        places = {batch.place for batches in rounds for batch in batches}
-        for topic in {place.topic for place in places}:
+        places = _by_topic(batch.place for batch in (rounds[0] if rounds else ()))
+        for topic in places:
             await self._client._wait_on_metadata(topic)  # noqa: SLF001  the one call that says it is there; pinned
+        additions = [calls.add_partitions(self._who, places)] if places else []
         # The group's answer is waited for as well: while it is being added, the broker refuses records of this
         # transaction (as NotEnoughReplicas).
-        await self._ask([*self._additions(places), self._group_addition()])
-        await self._ask([self._offset(at, offset, metadata), *self._produces(rounds[0] if rounds else ())])
+        additions.append(calls.add_group(self._who, self._group))
+        await self._ask([_Question(CoordinationType.TRANSACTION, call) for call in additions])
+        offsets = calls.commit_offset(self._who, self._group, at, offset, metadata)
+        first = self._produces(rounds[0]) if rounds else []
+        await self._ask([_Question(CoordinationType.GROUP, offsets), *first])
         for batches in rounds[1:]:
             await self._ask(self._produces(batches))
-        end = EndTxnRequest(*self._identity, transaction_result=True)
-        await self._ask([_Question(CoordinationType.TRANSACTION, end, _error_code)])
+        await self._ask([_Question(CoordinationType.TRANSACTION, calls.end(self._who))])
 
     async def stop(self) -> None:
         """Hang up; bounded. An open transaction stays so until the next one fences this, or its timeout."""
         await stopped(self._client.close(), 1.0)
 
-    def _begin(self, answer: Any) -> int:  # noqa: ANN401
-        self._identity = (self._transactional_id, answer.producer_id, answer.producer_epoch)
-        return answer.error_code
-
-    # what is asked
-
-    def _additions(self, places: Iterable[TopicPartition]) -> Iterator[_Question]:
-        topics = _by_topic((place.topic, place.partition) for place in places)
-        if topics:
-            request = AddPartitionsToTxnRequest(*self._identity, topics)
-            yield _Question(CoordinationType.TRANSACTION, request, _first_error)
-
-    def _group_addition(self) -> _Question:
-        request = AddOffsetsToTxnRequest(*self._identity, self._group)
-        return _Question(CoordinationType.TRANSACTION, request, _error_code)
-
-    def _offset(self, at: TopicPartition, offset: int, metadata: str) -> _Question:
-        identity, topics = self._identity, [(at.topic, [(at.partition, offset, metadata)])]
-        request = TxnOffsetCommitRequest(identity[0], self._group, *identity[1:], topics)
-        return _Question(CoordinationType.GROUP, request, _first_error)
+    # records
 
     def _produces(self, batches: Iterable[_Batch]) -> list[_Question]:
         """A request for each leader. Asked again, a batch is known by its number, and is not written twice."""
@@ -152,9 +131,11 @@ class Producer:
         return [self._produce(leader, theirs) for leader, theirs in by_leader.items()]
 
     def _produce(self, leader: int | None, batches: list[_Batch]) -> _Question:
-        topics = _by_topic((batch.place.topic, (batch.place.partition, batch.octets)) for batch in batches)
-        request = ProduceRequest(self._transactional_id, -1, self._produce_within, topics)
-        return _Question(leader, request, _first_produce_error, lambda: self._produces(batches))
+        by_topic = defaultdict[str, list[tuple[int, bytes]]](list)
+        for place, octets in batches:
+            by_topic[place.topic].append((place.partition, octets))
+        call = calls.produce(self._who, self._produce_within, by_topic)
+        return _Question(leader, call, lambda: self._produces(batches))
 
     def _batches(self, records: Iterable[Outgoing]) -> list[list[_Batch]]:
         """At most one of each partition in a round."""
@@ -170,7 +151,7 @@ class Producer:
         return rounds
 
     def _packed(self, place: TopicPartition, records: Sequence[Outgoing]) -> Iterator[_Batch]:
-        _, producer, epoch = self._identity
+        producer, epoch = self._owner
         at = 0
         while at < len(records):
             sequence, begin = self._sequences[place], at
@@ -185,48 +166,52 @@ class Producer:
 
     # asking
 
-    async def _ask(self, questions: list[_Question]) -> None:
-        """All at once, until each is answered by what it was asked for."""
-        pause = _SHORTEST
+    async def _ask(self, questions: list[_Question]) -> list[bytes]:
+        """All at once, until each is answered by what it was asked for; those answers."""
+        pause, settled = _SHORTEST, list[bytes]()
         while True:
-            codes = await self._answers(questions)
-            left = [one for one, code in zip(questions, codes, strict=True) if not _settled(code)]
-            if not left:
-                return
+            answers = await self._answers(questions)
+            codes = [
+                _LEADER_NOT_AVAILABLE if answer is None else _worst(question.call.codes(answer))
+                for question, answer in zip(questions, answers, strict=True)
+            ]
+            settled += [answer for answer, code in zip(answers, codes, strict=True) if _settled(code) and answer]
+            if _DONE.issuperset(codes):
+                return settled
             if not _ELSEWHERE.isdisjoint(codes):
                 self._coordinators.clear()
                 await self._client.force_metadata_update()
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST)
+            left = [question for question, code in zip(questions, codes, strict=True) if code not in _DONE]
             questions = [again for one in left for again in (one.again() if one.again else [one])]
 
-    async def _answers(self, questions: list[_Question]) -> list[int]:
-        waiting: list[asyncio.Future[Any] | None] = []
+    async def _answers(self, questions: list[_Question]) -> list[bytes | None]:
+        """The answers in the order of the questions; those for one connection leave together."""
+        waiting = dict[int, asyncio.Future[bytes]]()
+        groups = defaultdict[Connection, list[int]](list)
+        for number, question in enumerate(questions):
+            if question.whom is not None:
+                groups[await self._connection(question.whom)].append(number)
         try:
-            for question in questions:
-                waiting.append(await self._sent(question))  # noqa: PERF401  those that are sent have to be known
-            return [
-                _LEADER_NOT_AVAILABLE if answer is None else question.code(await answer)
-                for question, answer in zip(questions, waiting, strict=True)
-            ]
+            for connection, numbers in groups.items():
+                sent = connection.ask([questions[number].call for number in numbers])
+                waiting.update(zip(numbers, sent, strict=True))
+            return [await waiting[number] if number in waiting else None for number in range(len(questions))]
         finally:
-            for answer in waiting:
-                if answer is not None and not answer.cancel() and not answer.cancelled():
+            for answer in waiting.values():
+                if not answer.cancel() and not answer.cancelled():
                     answer.exception()  # of several that failed only one is raised; asyncio would complain of the others
 
-    async def _sent(self, question: _Question) -> asyncio.Future[Any] | None:
-        """The answer to come; None where there is nobody to ask for now."""
-        whom = question.whom
-        if whom is None:
-            return None
+    async def _connection(self, whom: CoordinationType | int) -> Connection:
         group = ConnectionGroup.DEFAULT
         if isinstance(whom, CoordinationType):
             whom, group = await self._coordinator(whom), ConnectionGroup.COORDINATION
-        # The client's own `send` would wait for the answer; pinned to 0.14.
+        # The client's own `send` would wait for each answer; pinned to 0.14.
         connection: Connection | None = await self._client._get_conn(whom, group=group)  # noqa: SLF001
         if connection is None:
             raise NodeNotReadyError
-        return connection.ask(question.request)
+        return connection
 
     async def _coordinator(self, kind: CoordinationType) -> int:
         while kind not in self._coordinators:
@@ -246,28 +231,16 @@ def _settled(code: int) -> bool:
     return code in _DONE
 
 
-def _by_topic(pairs: Iterable[tuple[str, Any]]) -> list[tuple[str, list[Any]]]:
-    topics = defaultdict[str, list[Any]](list)
-    for topic, one in pairs:
-        topics[topic].append(one)
-    return list(topics.items())
-
-
-def _error_code(answer: Any) -> int:  # noqa: ANN401
-    return answer.error_code
-
-
-def _first_error(answer: Any) -> int:  # noqa: ANN401
-    return _worst(code for _, partitions in answer.errors for _, code in partitions)
-
-
-def _first_produce_error(answer: Any) -> int:  # noqa: ANN401
-    return _worst(partition[1] for _, partitions in answer.topics for partition in partitions)
+def _by_topic(places: Iterable[TopicPartition]) -> dict[str, list[int]]:
+    topics = defaultdict[str, list[int]](list)
+    for topic, partition in places:
+        topics[topic].append(partition)
+    return topics
 
 
 def _worst(codes: Iterable[int]) -> int:
     """Of several the one that decides: what cannot be mended first, then what is to be asked again."""
-    return max(codes, key=_weight, default=0)
+    return max(codes, key=_weight, default=_UNKNOWN)
 
 
 def _weight(code: int) -> int:

@@ -1,0 +1,121 @@
+"""The calls of a transaction as they lie on the wire, and what their answers say.
+
+Of each there is the one version that all brokers know which have transactions, from 0.11 on. The library's own requests go
+through a description of each field, there and back: 0.26 ms a tick.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from struct import Struct
+from typing import NamedTuple
+
+_HEAD = Struct(">ihhi")  # length of what follows, call, version, number of the request
+_SHORT, _INT, _LONG = Struct(">h"), Struct(">i"), Struct(">q")
+_OWNER = Struct(">qh")  # producer id and epoch
+_NUMBER, _THROTTLE = 4, 4  # octets of an answer: the request's number; how long one is asked to be quiet
+_ALL_IN_SYNC = -1
+
+
+class Call(NamedTuple):
+    """A request; `codes` reads the error codes of its answer, one for each thing that was asked for."""
+
+    api: int
+    version: int
+    body: bytes
+    codes: Callable[[bytes], Iterable[int]]
+
+    def frame(self, number: int, client: bytes) -> bytes:
+        """All of it, as it leaves."""
+        length = _HEAD.size - _INT.size + len(client) + len(self.body)
+        return b"".join((_HEAD.pack(length, self.api, self.version, number), client, self.body))
+
+
+class Identity(NamedTuple):
+    """Who writes: the transactional id as it is written, and which of those who had it."""
+
+    name: bytes
+    owner: bytes
+
+
+def text(value: str) -> bytes:
+    """A string with its length before it."""
+    octets = value.encode()
+    return _SHORT.pack(len(octets)) + octets
+
+
+def identity(name: str, producer: int, epoch: int) -> Identity:
+    return Identity(text(name), _OWNER.pack(producer, epoch))
+
+
+def begin(name: str, timeout: int) -> Call:
+    """InitProducerId: fences whoever had the name. The timeout of its transactions is in milliseconds."""
+    return Call(22, 0, text(name) + _INT.pack(timeout), _one_code)
+
+
+def begun(answer: bytes) -> tuple[int, int]:
+    """Producer id and epoch in an answer to `begin`."""
+    producer, epoch = _OWNER.unpack_from(answer, _NUMBER + _THROTTLE + _SHORT.size)
+    return producer, epoch
+
+
+def add_partitions(who: Identity, places: Mapping[str, Sequence[int]]) -> Call:
+    """AddPartitionsToTxn, by topic."""
+    listed = ((topic, b"".join(map(_INT.pack, numbers)), len(numbers)) for topic, numbers in places.items())
+    return Call(24, 0, who.name + who.owner + _topics(listed), _codes_of_additions)
+
+
+def add_group(who: Identity, group: str) -> Call:
+    """AddOffsetsToTxn."""
+    return Call(25, 0, who.name + who.owner + text(group), _one_code)
+
+
+def commit_offset(who: Identity, group: str, at: tuple[str, int], offset: int, metadata: str) -> Call:
+    """TxnOffsetCommit of one partition."""
+    topic, partition = at
+    one = _INT.pack(partition) + _LONG.pack(offset) + text(metadata)
+    return Call(28, 0, who.name + text(group) + who.owner + _topics([(topic, one, 1)]), _codes_of_additions)
+
+
+def produce(who: Identity, within: int, batches: Mapping[str, Sequence[tuple[int, bytes]]]) -> Call:
+    """Produce, a batch for each partition, acknowledged by all replicas in sync within so many milliseconds."""
+    listed = (
+        (topic, b"".join(_INT.pack(number) + _INT.pack(len(batch)) + batch for number, batch in theirs), len(theirs))
+        for topic, theirs in batches.items()
+    )
+    return Call(0, 3, who.name + _SHORT.pack(_ALL_IN_SYNC) + _INT.pack(within) + _topics(listed), _codes_of_batches)
+
+
+def end(who: Identity) -> Call:
+    """EndTxn, with all that was written."""
+    return Call(26, 0, who.name + who.owner + b"\x01", _one_code)
+
+
+def _topics(listed: Iterable[tuple[str, bytes, int]]) -> bytes:
+    """An array of topics, each with an array of so many."""
+    parts = [text(topic) + _INT.pack(number) + octets for topic, octets, number in listed]
+    return _INT.pack(len(parts)) + b"".join(parts)
+
+
+def _one_code(answer: bytes) -> Iterable[int]:
+    return _SHORT.unpack_from(answer, _NUMBER + _THROTTLE)
+
+
+def _codes_of_additions(answer: bytes) -> Iterator[int]:
+    return _codes(answer, _NUMBER + _THROTTLE, _INT.size + _SHORT.size)
+
+
+def _codes_of_batches(answer: bytes) -> Iterator[int]:
+    return _codes(answer, _NUMBER, _INT.size + _SHORT.size + 2 * _LONG.size)  # with an offset and a time
+
+
+def _codes(answer: bytes, at: int, width: int) -> Iterator[int]:
+    """The second field of each partition of each topic; a partition takes so many octets."""
+    (topics,) = _INT.unpack_from(answer, at)
+    at += _INT.size
+    for _ in range(topics):
+        (length,) = _SHORT.unpack_from(answer, at)
+        at += _SHORT.size + length
+        (partitions,) = _INT.unpack_from(answer, at)
+        at += _INT.size
+        for _ in range(partitions):
+            yield _SHORT.unpack_from(answer, at + _INT.size)[0]
+            at += width
