@@ -170,12 +170,13 @@ def asks_for_less(attempt: Attempt) -> Reply | None:
     the recipient, unless the table of replies says otherwise.
     """
     match attempt:
+        case Answered(recipients, data):
+            if data is not None and data.transient:
+                return data
+            throttles = [reply for reply in recipients if reply.transient and _throttle(reply)]
+            return throttles[0] if throttles else None
         case NotSent(stage, _, Reply() as reply) if reply.transient:
             return reply if stage is not Stage.RCPT else _throttle(reply)
-        case Answered(_, Reply() as data) if data.transient:
-            return data
-        case Answered(recipients):
-            return next((reply for reply in recipients if reply.transient and _throttle(reply)), None)
         case _:
             return None
 

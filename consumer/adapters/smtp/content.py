@@ -23,20 +23,26 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 async def unfit(mail: Mail) -> NotSent | None:
     """Why this mail must go to no relay at all."""
-    addresses = (mail.sender, *mail.recipients)
-    if any(_CONTROL.search(address) or not (mail.smtputf8 or address.isascii()) for address in addresses):
-        return NotSent(Stage.MAIL, Reason.BAD_ADDRESS, Reply(553, "address not fit for the wire (local)", "5.1.3"))
+    for address in (mail.sender, *mail.recipients):
+        plain = address.isascii() and address.isprintable()
+        if not plain and (_CONTROL.search(address) or not (mail.smtputf8 or address.isascii())):
+            return NotSent(Stage.MAIL, Reason.BAD_ADDRESS, Reply(553, "address not fit for the wire (local)", "5.1.3"))
     content, at = mail.content, 0
     while True:
         # Never between a CR and its LF; a slice that ends on a bare CR is found out as such.
         end = at + SLICE + content.startswith(b"\n", at + SLICE)
-        lines = content.count(b"\r\n", at, end)
-        if lines != content.count(b"\n", at, end) or lines != content.count(b"\r", at, end):
+        lines = content.count(b"\n", at, end)
+        if lines != content.count(b"\r", at, end) or lines != content.count(b"\r\n", at, end):
             return NotSent(Stage.DATA, Reason.BARE_LINE_END, Reply(554, "bare CR or LF in content (local)", "5.6.0"))
         if end >= len(content):
             return None
         at = end
         await asyncio.sleep(0)
+
+
+def whole(content: bytes) -> bytes | None:
+    """All that `stuffed` would give, where that is one block."""
+    return _last(content) if len(content) <= BLOCK else None
 
 
 def stuffed(content: bytes) -> Iterator[tuple[bytes, bool]]:
@@ -45,8 +51,11 @@ def stuffed(content: bytes) -> Iterator[tuple[bytes, bool]]:
     while (end := content.find(b"\n", at + BLOCK) + 1) and end < len(content):
         yield _doubled(content[at:end]), False
         at = end
-    end_of_line = b"" if content.endswith(b"\r\n") or not content else b"\r\n"
-    yield b"".join((_doubled(content[at:]), end_of_line, b".\r\n")), True
+    yield _last(content[at:]), True
+
+
+def _last(block: bytes) -> bytes:
+    return _doubled(block) + (b".\r\n" if block.endswith(b"\r\n") or not block else b"\r\n.\r\n")
 
 
 def _doubled(block: bytes) -> bytes:

@@ -6,8 +6,9 @@ relay's reply to it everything is known; in between nobody can tell (RFC 1047; R
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
-from consumer.adapters.smtp.content import BLOCK, stuffed
+from consumer.adapters.smtp.content import BLOCK, stuffed, whole
 from consumer.adapters.smtp.dialer import Connection, OnStage
 from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.link import Flight, LinkError
@@ -17,6 +18,8 @@ from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, S
 from consumer.core.mail import Mail
 from consumer.core.reply import Reply
 from consumer.ports import Clock
+
+RESET = "RSET\r\n"
 
 
 class Conversation:
@@ -31,7 +34,6 @@ class Conversation:
         self._mail = mail
         self._leave = leave
         self._timeouts = timeouts
-        self._within = {Stage.MAIL: timeouts.mail, Stage.RCPT: timeouts.rcpt, Stage.DATA: timeouts.data}
         self._clock = clock
         self._stage = Stage.MAIL
         self._recipients: list[Reply] = []
@@ -71,18 +73,18 @@ class Conversation:
 
     async def _stage_by_stage(self) -> Attempt:
         if self._connection.needs_reset:
-            await self._ask(b"RSET\r\n", Stage.MAIL)
-        (mail,) = await self._ask(self._mail_command(), Stage.MAIL)
+            await self._ask(RESET, (Stage.MAIL,))
+        (mail,) = await self._ask(self._mail_command(), (Stage.MAIL,))
         if not mail.positive:
             return self._settle(NotSent(Stage.MAIL, refused(mail), mail))
-        for command in self._rcpt_commands():
-            self._recipients += await self._ask(command, Stage.RCPT)
+        for recipient in self._mail.recipients:
+            self._recipients += await self._ask(f"RCPT TO:<{recipient}>\r\n", (Stage.RCPT,))
         if not self._any_recipient:
             return self._settle(self._answered(None))
         # As late as can be: the grant's lifetime is short, and a mail that nobody takes needs none.
         if not await self._leave.given():
             return self._settle(Lapsed())
-        (data,) = await self._ask(b"DATA\r\n", Stage.DATA)
+        (data,) = await self._ask("DATA\r\n", (Stage.DATA,))
         if data.code != 354:
             return self._refused_data(data)
         return await self._body()
@@ -91,11 +93,10 @@ class Conversation:
         if not await self._leave.given():
             self.clean = True
             return Lapsed()
-        reset = self._connection.needs_reset
-        commands = [b"RSET\r\n"] * reset + [self._mail_command(), *self._rcpt_commands(), b"DATA\r\n"]
-        stages = (Stage.MAIL,) * (reset + 1) + (Stage.RCPT,) * len(self._mail.recipients) + (Stage.DATA,)
-        mail, *recipients, data = await self._ask(b"".join(commands), *stages)
-        self._recipients = recipients
+        recipients, reset = self._mail.recipients, self._connection.needs_reset
+        rcpt = "".join([f"RCPT TO:<{recipient}>\r\n" for recipient in recipients])
+        commands = f"{RESET if reset else ''}{self._mail_command()}{rcpt}DATA\r\n"
+        mail, *self._recipients, data = await self._ask(commands, _stages(len(recipients), reset=reset))
         if data.code == 354 and mail.positive and self._any_recipient:
             return await self._body()
         if data.code == 354:
@@ -107,10 +108,11 @@ class Conversation:
             return self._settle(self._answered(None))
         return self._refused_data(data)
 
-    async def _ask(self, octets: bytes, *stages: Stage) -> list[Reply]:
+    async def _ask(self, commands: str, stages: tuple[Stage, ...]) -> list[Reply]:
         """The replies to commands of these stages, without that to a RSET before them."""
         self._stage = stages[0]
-        flight = self._link.ask(octets, *map(self._within.__getitem__, stages))
+        reset = self._connection.needs_reset
+        flight = self._link.ask(commands.encode(), *_patience(self._timeouts, stages))
         try:
             replies = await self._link.land(flight)
         except LinkError:
@@ -118,22 +120,20 @@ class Conversation:
             self._stage = stages[min(len(flight.replies), len(stages) - 1)]
             raise
         self._look_at(flight, stages)
-        return replies[1:] if octets.startswith(b"RSET") else replies
+        return replies[1:] if reset else replies
 
     def _look_at(self, flight: Flight, stages: tuple[Stage, ...]) -> None:
         """Ends where a reply is one that nothing can follow."""
-        replies = list(zip(stages, flight.replies, flight.took, strict=False))
-        if self._connection.needs_reset and replies:
-            _, reset, _ = replies.pop(0)
-            if not reset.positive:
+        replies = zip(stages, flight.replies, flight.took, strict=False)
+        if self._connection.needs_reset and (first := next(replies, None)):
+            if not first[1].positive:
                 # Without the reply: it is no verdict on this mail.
                 raise EndedError(Stage.MAIL, Reason.UNEXPECTED_REPLY)
             self._connection.needs_reset = False
         for stage, reply, took in replies:
             self._on_stage(stage, took)
             self.heard = True
-            ended = reply.code == 421 and stage is not Stage.DATA
-            if ended or (stage is not Stage.DATA and 300 <= reply.code < 400):
+            if reply.code >= 300 and stage is not Stage.DATA and (reply.code < 400 or reply.code == 421):
                 raise EndedError(stage, refused(reply), reply)
 
     def _refused_data(self, data: Reply) -> Attempt:
@@ -155,7 +155,7 @@ class Conversation:
         return self._settle(self._answered(reply), in_envelope=False)
 
     async def _body_reply(self) -> Reply:
-        end = await self._all_but_the_end()
+        end = whole(self._mail.content) or await self._all_but_the_end()
         self._connection.bodies += 1
         try:
             # Whoever begins behind it has its turn before the loop's next: both leave in one write.
@@ -203,12 +203,22 @@ class Conversation:
     def _any_recipient(self) -> bool:
         return any(reply.positive for reply in self._recipients)
 
-    def _mail_command(self) -> bytes:
+    def _mail_command(self) -> str:
         offers = self._connection.offers
         size = f" SIZE={len(self._mail.content)}" if offers.size else ""
         eight_bit = " BODY=8BITMIME" if self._mail.eight_bit and offers.eight_bit else ""
         smtputf8 = " SMTPUTF8" if self._mail.smtputf8 else ""
-        return f"MAIL FROM:<{self._mail.sender}>{size}{eight_bit}{smtputf8}\r\n".encode()
+        return f"MAIL FROM:<{self._mail.sender}>{size}{eight_bit}{smtputf8}\r\n"
 
-    def _rcpt_commands(self) -> list[bytes]:
-        return [f"RCPT TO:<{recipient}>\r\n".encode() for recipient in self._mail.recipients]
+
+@lru_cache(maxsize=256)
+def _stages(recipients: int, *, reset: bool) -> tuple[Stage, ...]:
+    """The stage of each command of a flight."""
+    return (Stage.MAIL,) * (1 + reset) + (Stage.RCPT,) * recipients + (Stage.DATA,)
+
+
+@lru_cache(maxsize=256)
+def _patience(timeouts: Timeouts, stages: tuple[Stage, ...]) -> tuple[float, ...]:
+    """How long to wait for each reply."""
+    of = {Stage.MAIL: timeouts.mail, Stage.RCPT: timeouts.rcpt, Stage.DATA: timeouts.data}
+    return tuple(of[stage] for stage in stages)

@@ -54,12 +54,15 @@ class Flight:
     def whole(self) -> bool:
         return len(self.replies) == len(self.within)
 
-    def land(self, reply: Reply, seconds: float) -> None:
+    def land(self, reply: Reply, seconds: float) -> bool:
+        """Whether it was the last one."""
         self.replies.append(reply)
         self.took.append(seconds)
+        whole = len(self.replies) == len(self.within)
         # After a 421 none may follow (RFC 5321, 3.8), and 3yz is an answer to the last command of a flight alone.
-        if self.whole or reply.code == 421 or 300 <= reply.code < 400:
+        if whole or (reply.code >= 300 and (reply.code < 400 or reply.code == 421)):
             self.end()
+        return whole
 
     def end(self) -> None:
         if not self.done.done():
@@ -175,10 +178,11 @@ class Link(asyncio.Protocol):
         if self._lost:
             return
         *lines, self._buffer = (self._buffer + data).split(b"\n")
+        now = self._loop.time()
         for line in lines:
             if self._lost:
                 return
-            self._take_line(line.removesuffix(b"\r"))
+            self._take_line(line.removesuffix(b"\r"), now)
         if len(self._buffer) > LONGEST_LINE:
             self.fail(Reason.REPLY_TOO_LONG)
 
@@ -210,9 +214,9 @@ class Link(asyncio.Protocol):
         if self._lost:
             raise LinkError(self._lost.reason, self._lost.reply)
 
-    def _take_line(self, line: bytes) -> None:
+    def _take_line(self, line: bytes, now: float) -> None:
         if not self._texts and (reply := _whole_reply(line)) is not None:
-            self._take_reply(reply)
+            self._take_reply(reply, now)
         elif len(line) > LONGEST_LINE or len(self._texts) == MOST_LINES:
             self.fail(Reason.REPLY_TOO_LONG)
         elif not (found := _LINE.fullmatch(line)) or (self._texts and self._texts[0] != found[1]):
@@ -222,15 +226,13 @@ class Link(asyncio.Protocol):
             self._texts.append(found[3] or b"")
             if found[2] != b"-":
                 texts, self._texts = self._texts, []
-                self._take_reply(_reply(texts))
+                self._take_reply(_reply(texts), now)
 
-    def _take_reply(self, reply: Reply) -> None:
+    def _take_reply(self, reply: Reply, now: float) -> None:
         if not self._flights:
             self.fail(Reason.UNSOLICITED_REPLY, reply)
             return
-        flight, now = self._flights[0], self._loop.time()
-        flight.land(reply, now - self._heard_at)
-        if flight.whole:
+        if self._flights[0].land(reply, now - self._heard_at):
             self._flights.popleft()
         if self._flights:
             self._await_reply(now, self._flights[0])
