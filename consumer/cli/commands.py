@@ -13,6 +13,7 @@ from consumer.cli.exits import EPILOG, Exit
 from consumer.cli.start import run as start
 from consumer.cli.terminal import Output, OutputOption
 from consumer.cli.terminal import end as _end
+from consumer.cli.terminal import endings as _endings
 from consumer.cli.terminal import say as _say
 from consumer.cli.terminal import seconds as _seconds
 from consumer.cli.terminal import settings as _settings
@@ -143,7 +144,7 @@ def outcomes(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Print outcomes, oldest first within a partition."""
-    wanted = watching.Wanted(tenant, frozenset(type_ or ()), _seconds("--since", since), follow, operation)
+    wanted = watching.Wanted(tenant, _endings(type_), _seconds("--since", since), follow, operation)
     _end(watching.watch(_settings(), wanted, as_json=output is Output.JSON))
 
 

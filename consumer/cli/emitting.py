@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+from consumer.adapters import schemas
 from consumer.cli import wire
 from consumer.cli.exits import Exit
 from consumer.client import events
 from consumer.client.events import Emission, Operation
+from consumer.core.attribute import RULES
+from consumer.core.judge import Judge
 from consumer.settings import Settings
 
 
@@ -22,13 +25,7 @@ def emission(
 ) -> Emission | str:
     """The record that the flags ask for, or what is wrong with them."""
     if file is None:
-        body = _body(operation or Operation.SEND_EMAIL, fields)
-        if isinstance(body, str):
-            return body
-        if not tenant:
-            return "--tenant is needed, or --file"
-        type_ = (operation or Operation.SEND_EMAIL).type
-        return events.request(request_id or str(uuid.uuid4()), tenant, body, type_)
+        return _by_flags(tenant, request_id, fields, operation or Operation.SEND_EMAIL)
     if fields:
         return "--file is the whole request: it goes without --to, --subject, --text and --html"
     try:
@@ -36,6 +33,27 @@ def emission(
     except OSError as error:
         return f"--file cannot be read: {error.strerror}"
     return events.raw(content, tenant=tenant, event_id=request_id, operation=operation)
+
+
+def _by_flags(
+    tenant: str | None, request_id: str | None, fields: Mapping[str, object], operation: Operation
+) -> Emission | str:
+    body = _body(operation, fields)
+    if isinstance(body, str):
+        return body
+    if not tenant:
+        return "--tenant is needed, or --file"
+    faults = _faults(tenant, request_id, body, operation.type)
+    if faults:
+        return f"{faults} (what breaks the rules on purpose: --file)"
+    return events.request(request_id or str(uuid.uuid4()), tenant, body, operation.type)
+
+
+def _faults(tenant: str, request_id: str | None, body: Mapping[str, object], type_: str) -> str:
+    """What the outcome would be about, said before anything is written."""
+    named = (("--tenant", "tenant", tenant), ("--id", "id", request_id))
+    found = [f"{flag}: {rule}" for flag, name, text in named if text and (rule := RULES[name](text))]
+    return "; ".join((*found, *Judge(schemas.requests()[type_]).errors(body)))
 
 
 def _body(operation: Operation, fields: Mapping[str, object]) -> Mapping[str, object] | str:

@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, NoReturn
 
@@ -11,6 +12,7 @@ import typer
 from consumer.cli.exits import Exit
 from consumer.cli.start import refuse
 from consumer.client import TooLargeError, WrongTopicError
+from consumer.client.events import ENDINGS, is_ending
 from consumer.core.durations import DURATION_RULE, parse_duration
 from consumer.ports import UncertainError
 from consumer.settings import Settings, Wrong, load
@@ -39,6 +41,19 @@ def seconds(option: str, text: str) -> float:
         say(f"{option} {DURATION_RULE}")
         raise typer.Exit(Exit.USAGE)
     return found
+
+
+def endings(names: Sequence[str] | None) -> frozenset[str]:
+    """Those that `--type` names. A misspelt one ends it: nothing would be found, and nobody would wonder."""
+    for name in names or ():
+        if is_ending(name):
+            continue
+        near = get_close_matches(name, sorted(ENDINGS), n=1)
+        if near:
+            say(f"--type: no outcome ends like that; did you mean {near[0]}?")
+            raise typer.Exit(Exit.USAGE)
+        say("--type: no outcome of this version ends like that")
+    return frozenset(names or ())
 
 
 def end(work: Coroutine[None, None, Exit]) -> NoReturn:

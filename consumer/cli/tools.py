@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from consumer.cli import bench, exporting, ingress, rendering, replay, validating
-from consumer.cli.exits import EPILOG
-from consumer.cli.terminal import Output, OutputOption, end, seconds, settings
+from consumer.cli.exits import EPILOG, Exit
+from consumer.cli.terminal import Output, OutputOption, end, endings, say, seconds, settings
 from consumer.core.attribute import SEND_EMAIL
 
 schemas = typer.Typer(no_args_is_help=True, help="The published schemas, as this version has them.", epilog=EPILOG)
@@ -37,6 +37,9 @@ def validate(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Hold events against the published schemas, as the service would: structured CloudEvents, or their data alone."""
+    if not validating.known(type_):
+        say(f"--type: expected {' or '.join(validating.TYPES_OF_EVENTS)}")
+        raise typer.Exit(Exit.USAGE)
     raise typer.Exit(validating.validate(paths, tenant, type_, as_json=output is Output.JSON))
 
 
@@ -100,7 +103,7 @@ def ask_again(  # noqa: PLR0913  each is a flag
 ) -> None:
     """Ask again for requests that failed: shows which, and with --execute writes them to the request topic once more."""
     ago = 0.0 if until is None else seconds("--until", until)
-    choice = replay.Choice(tenant, frozenset(type_ or ()), seconds("--since", since), ago, sent_too)
+    choice = replay.Choice(tenant, endings(type_), seconds("--since", since), ago, sent_too)
     end(replay.replay(settings(), choice, execute=execute, rate=rate, as_json=output is Output.JSON))
 
 

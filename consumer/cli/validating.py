@@ -16,6 +16,14 @@ from consumer.core.decode import Decoder
 from consumer.core.envelope import Refused
 from consumer.core.judge import Judge
 
+TYPES_OF_EVENTS = tuple(sorted({*TYPES.values(), *schemas.outcomes()}))
+"""What can be judged."""
+
+
+def known(type_: str) -> bool:
+    """Whether there is a schema for that, by its name or the short one of a request."""
+    return type_ in TYPES or type_ in TYPES_OF_EVENTS
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -4,13 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from consumer.core.attribute import SEND_EMAIL, SEND_TEST_EMAIL, VALIDATE_CREDENTIALS
 from consumer.core.encode import KIND_HEADER
+from consumer.core.outcome import Kind
 from consumer.core.record import Headers
 
 STRUCTURED: Headers = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
+ENDINGS = frozenset((*get_args(Kind), "invalid", "declined", "blocked", "pii-unresolved", "connection-not-allowed"))
+"""What an outcome's kind or type may be in this version, beside `attachment-...` and `...-failed`."""
 ACCEPTED = "accepted"
 VALIDATED = "validated"
 _LONGEST_ID = 256
@@ -164,3 +167,8 @@ def _object(content: bytes) -> dict[str, Any]:
 def printable(text: str) -> str:
     """A relay's words must not reach the terminal as commands."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def is_ending(name: str) -> bool:
+    """Whether an outcome of this version may have it as its kind or type; others have more."""
+    return name in ENDINGS or name.startswith("attachment-") or name.endswith("-failed")

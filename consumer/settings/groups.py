@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import override
 
 from consumer.settings.texts import (
+    CaFile,
     Duration,
     Extensions,
     Host,
@@ -75,11 +76,11 @@ class Kafka(_Group):
     """The scope that is asked for, where the endpoint wants one; several with blanks."""
     sasl_oauth_extensions: Extensions = Field(default={})
     """SASL extensions that the brokers want beside the token: a JSON object, such as {"logicalCluster": "lkc-1"}."""
-    sasl_oauth_ca_file: ReadableFile | None = None
+    sasl_oauth_ca_file: CaFile | None = None
     """Certificates (PEM) of a further authority that the token endpoint may have its own from."""
     sasl_oauth_allow_plaintext: bool = False
     """Lets the token, and the secret that it is asked for with, travel without TLS: for tests, or where a mesh encrypts."""
-    ssl_cafile: ReadableFile | None = None
+    ssl_cafile: CaFile | None = None
     """Certificates (PEM) of the authority that the brokers' certificates come from; otherwise the system's."""
 
     @property
@@ -137,7 +138,7 @@ class Attachments(_Group):
     """For each next piece of a file."""
     timeout: Duration = _seconds(120)
     """For a file."""
-    ca_file: ReadableFile | None = None
+    ca_file: CaFile | None = None
     """Certificates (PEM) of further authorities that the hosts of files may have theirs from."""
 
 
@@ -162,7 +163,7 @@ class Ingress(_Group):
 class Smtp(_Group):
     allow_plaintext: Hosts = False
     """Relays that mail may be handed to without TLS: a JSON list or comma list of hosts, or true for any."""
-    ca_file: ReadableFile | None = None
+    ca_file: CaFile | None = None
     """Certificates (PEM) of further authorities that relays may have theirs from, also those that requests name."""
     connections_per_relay: Count = 10
     """The most connections to one relay with the same credentials."""
@@ -199,7 +200,7 @@ class Smtp(_Group):
 
 
 class Oauth(_Group):
-    ca_file: ReadableFile | None = None
+    ca_file: CaFile | None = None
     """Certificates (PEM) of further authorities that token endpoints may have theirs from."""
     timeout: Duration = _seconds(10)
     """How long a token is waited for."""

@@ -32,6 +32,8 @@ _OF_A_SERVICE = re.compile(r"CONSUMER_(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|CONSUMER
 _SERVICE_PORT = re.compile(r"CONSUMER_(\w+_)?PORT")
 _PLAINER = {
     "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number such as 0.05",
+    "bool_parsing": "must be true or false",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "string_pattern_mismatch": "must be 1 to 249 letters, digits, dots, underscores or hyphens",

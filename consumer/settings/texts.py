@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -17,6 +18,7 @@ _PLACE = re.compile(r"[A-Za-z0-9_.-]{1,253}(:[1-9][0-9]{0,4})?")
 _EXTENSION = re.compile(r"(?!auth$)[A-Za-z]{1,64}")
 _EXTENSION_VALUE = re.compile(r"[\x20-\x7e]{1,1000}")
 _SHORTEST_KEY = 16
+_ALMOST_FLAGS = frozenset(("yes", "no", "on", "off", "any", "all", "none", "tru", "fals", "*"))
 _SIZE = re.compile(r"([0-9]{1,15}) ?(|[kmg]i?b)", re.IGNORECASE)
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -109,7 +111,16 @@ def _flag_or_items(value: object) -> object:
     flag = {"true": True, "1": True, "false": False, "0": False, "": False}
     if isinstance(value, str) and value.strip().lower() in flag:
         return flag[value.strip().lower()]
+    if isinstance(value, str) and value.strip().lower() in _ALMOST_FLAGS:
+        raise ValueError("must be true or false, or hosts: a JSON list, or names with commas between them")
     return _items(value)
+
+
+def _name(value: str) -> str:
+    # A line break that came with a file or a template would make another group of it, and nobody would see why.
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("must not begin or end with a space, nor hold line breaks")
+    return value
 
 
 def _size(value: object) -> object:
@@ -155,6 +166,15 @@ def readable(path: Path) -> Path:
     return path
 
 
+def certificates(path: Path) -> Path:
+    """The same path, of a file that holds certificates which can be used."""
+    try:
+        ssl.create_default_context(cafile=str(readable(path)))
+    except (ssl.SSLError, OSError):
+        raise ValueError("must name a file of certificates (PEM)") from None
+    return path
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Host = Annotated[str, AfterValidator(_host)]
 Hosts = Annotated[bool | frozenset[Host], BeforeValidator(_flag_or_items)]
@@ -169,7 +189,8 @@ def _long(value: SecretStr) -> SecretStr:
 
 Places = Annotated[dict[str, str], BeforeValidator(_places)]
 Extensions = Annotated[dict[str, str], BeforeValidator(_extensions)]
-Name = Annotated[str, Field(min_length=1, max_length=249)]
+Name = Annotated[str, Field(min_length=1, max_length=249), AfterValidator(_name)]
+CaFile = Annotated[Path, AfterValidator(certificates)]
 ReadableFile = Annotated[Path, AfterValidator(readable)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 SuppressionKey = Annotated[SecretStr, AfterValidator(_long)]

@@ -13,6 +13,20 @@
 {{- $wrong = append $wrong "settings.kafka.bootstrap_servers has to be set, to host:port of Kafka" -}}
 {{- end -}}
 
+{{- with $v.settings.kafka.bootstrap_servers -}}
+{{- if not (regexMatch "^\\s*[^\\s,]+:[0-9]+\\s*(,\\s*[^\\s,]+:[0-9]+\\s*)*$" .) -}}
+{{- $wrong = append $wrong "settings.kafka.bootstrap_servers has to be host:port, or several with commas between them" -}}
+{{- end -}}
+{{- end -}}
+
+{{- range $group, $fields := $v.settings -}}
+{{- range $field, $value := $fields -}}
+{{- if and (hasKey $own (printf "CONSUMER_%s__%s" $group $field | upper)) (not (kindIs "invalid" $value)) -}}
+{{- $wrong = append $wrong (printf "extraEnv says CONSUMER_%s__%s, and so does settings.%s.%s: leave one of them" ($group | upper) ($field | upper) $group $field) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- $sources := list -}}
 {{- if $v.tenants }}{{ $sources = append $sources "tenants" }}{{ end -}}
 {{- if $v.settings.tenants.file }}{{ $sources = append $sources "settings.tenants.file" }}{{ end -}}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 
 from consumer.__main__ import main
@@ -31,6 +32,7 @@ from tests.chart.render import (
 pytestmark = [pytest.mark.chart, pytest.mark.usefixtures("with_helm")]
 
 HERE = Path(__file__).parent / "values"
+SECRET = trustme.CA().cert_pem.bytes().decode()  # in place of any file: some have to hold certificates
 LEAST = HERE / "least.yaml"
 each = pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
 
@@ -98,7 +100,7 @@ def _loaded(one: dict[str, Any], folder: Path) -> object:
         text = f"{one['metadata']['name']}-0" if isinstance(value, dict) else value
         if text.startswith(("/run/", "/extra/")):
             text = str(folder / text.strip("/").replace("/", "-"))
-            Path(text).write_text("secret")
+            Path(text).write_text(SECRET)
         environment[name] = text
     return load(environment)
 

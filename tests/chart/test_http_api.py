@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from consumer.ingress.openapi import PATHS
 from consumer.settings import Settings, load
@@ -12,6 +13,7 @@ from tests.chart.render import Object, api_of_kind, is_api, of_kind, refused, re
 pytestmark = [pytest.mark.chart, pytest.mark.usefixtures("with_helm")]
 
 HERE = Path(__file__).parent / "values"
+SECRET = trustme.CA().cert_pem.bytes().decode()  # in place of any file: some have to hold certificates
 OUTSIDE, INSIDE = HERE / "http-api.yaml", HERE / "http-api-inside.yaml"
 
 
@@ -31,7 +33,7 @@ def settings(objects: list[Object], folder: Path) -> Settings:
         environment[name] = value
         if value.startswith("/run/"):
             environment[name] = str(folder / value.strip("/").replace("/", "-"))
-            Path(environment[name]).write_text("secret")
+            Path(environment[name]).write_text(SECRET)
     loaded = load(environment, only_kafka=True)
     assert isinstance(loaded, Settings), loaded
     return loaded

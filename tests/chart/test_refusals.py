@@ -45,6 +45,12 @@ def test_a_value_that_is_misspelt_or_impossible_is_named(wrong: str, named: str)
     ("wrong", "rule"),
     [
         ("settings.kafka.bootstrap_servers=", "settings.kafka.bootstrap_servers has to be set"),
+        ("settings.kafka.bootstrap_servers=kafka", "settings.kafka.bootstrap_servers has to be host:port"),
+        ("settings.kafka.bootstrap_servers=kafka:9092\\,other", "has to be host:port"),
+        (
+            "settings.work.parked=5,extraEnv[0].name=CONSUMER_WORK__PARKED,extraEnv[0].value=6",
+            "extraEnv says CONSUMER_WORK__PARKED, and so does settings.work.parked: leave one",
+        ),
         ("settings.tenants.url=", "no tenants: set one of"),
         ("tenants.default.domain=x.example", "tenants come from tenants and settings.tenants.url: leave one"),
         ("replicas=7", "replicas is 7, but 6 partitions"),

@@ -81,6 +81,13 @@ def test_check_online_says_that_kafka_is_away(environ: None, capsys: Said) -> No
         ["send"],
         ["send", "--tenant", "acme"],
         ["send", "--to", "a@b.example"],
+        ["send", "--tenant", "acme", "--to", "ann", "--text", "x"],
+        ["send", "--tenant", "acme", "--to", "ann@example.com"],
+        ["send", "--tenant", "a b", "--to", "ann@example.com", "--text", "x"],
+        ["send", "--tenant", "acme", "--to", "ann@example.com", "--text", "x", "--id", "\t"],
+        ["outcomes", "--type", "acepted"],
+        ["replay", "--type", "expierd"],
+        ["validate", "--type", "email.send-mail.v1", "-"],
         ["send", "--file", "/nowhere"],
         ["send", "--file", "x", "--to", "a@b.example"],
         ["outcomes", "--since", "soon"],
@@ -207,6 +214,27 @@ def test_the_outcome_that_is_waited_for_decides_the_exit_code(
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["r-1"]
     assert main(["outcomes", "--tenant", "other"]) == 0
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["send", "--tenant", "acme", "--to", "ann", "--text", "x"], "/to/0: "),
+        (["send", "--tenant", "a b", "--to", "ann@example.com", "--text", "x"], "--tenant: "),
+        (["outcomes", "--type", "acepted"], "did you mean accepted?"),
+        (["replay", "--type", "attachment-gone", "--type", "expierd"], "did you mean expired?"),
+        (["validate", "--type", "email.send-mail.v1", "-"], "--type: expected email.parked-command.outcome.v1 or"),
+    ],
+)
+def test_a_mistake_is_named_where_it_was_made(environ: None, capsys: Said, words: list[str], said: str) -> None:
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert (out, said in err) == ("", True), err
+
+
+def test_an_ending_of_a_version_to_come_is_looked_for_and_remarked_on(on_kafka: str, capsys: Said) -> None:
+    assert main(["outcomes", "--type", "quarantined"]) == 0
+    assert "no outcome of this version ends like that" in capsys.readouterr().err
 
 
 def test_a_missing_topic_is_told(monkeypatch: pytest.MonkeyPatch, broker: str, capsys: Said) -> None:

@@ -84,6 +84,26 @@ def test_a_misspelt_variable_is_an_error(name: str, nearest: str | None) -> None
         assert line.endswith(f"did you mean {nearest}?")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        ("SMTP__SIMULATOR", "maybe", "must be true or false"),
+        ("SUPPRESSION__WARNING", "5 %", "must be a number such as 0.05"),
+        (
+            "SMTP__ALLOW_PLAINTEXT",
+            "yes",
+            "must be true or false, or hosts: a JSON list, or names with commas between them",
+        ),
+        ("KAFKA__GROUP_ID", "mail\n", "must not begin or end with a space, nor hold line breaks"),
+        ("KAFKA__CLIENT_ID", " mail", "must not begin or end with a space, nor hold line breaks"),
+        ("KAFKA__SSL_CAFILE", str(HERE), "must name a file of certificates (PEM)"),
+        ("SMTP__CA_FILE", "/nowhere", "must name a file that can be read"),
+    ],
+)
+def test_a_rule_is_said_in_words_that_tell_what_to_write(name: str, text: str, rule: str) -> None:
+    assert errors(LEAST | {f"CONSUMER_{name}": text}) == (f"CONSUMER_{name} {rule}",)
+
+
 def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_error() -> None:
     settings(
         CONSUMER_SERVICE_HOST="10.0.0.1",
