@@ -28,7 +28,10 @@ def command() -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A process did, after so many seconds. `code` is negative for a signal; `up` says whether it ever answered."""
+    """A process did, after so many seconds. `code` is negative for a signal; `up` says whether it ever answered.
+
+    One that the system could not even start has EX_OSERR.
+    """
 
     code: int
     up: bool
@@ -67,20 +70,10 @@ class Worker:
     async def run(self, on_start: Callable[[], None], on_up: Callable[[], None]) -> Ended:
         """Start the process and wait for its end."""
         began = time.monotonic()
-        ours, theirs = link.pair()
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._words,
-                WORD,
-                self.name,
-                str(theirs),
-                stdin=DEVNULL,
-                pass_fds=(theirs,),
-                start_new_session=True,  # a Ctrl-C is for the parent: two signals would end a worker undrained
-            )
-        finally:
-            os.close(theirs)
-        self.link = await link.asking(ours)
+            self._process, self.link = await self._start()
+        except OSError:  # no memory, no descriptors, no such program: perhaps later
+            return Ended(os.EX_OSERR, up=False, seconds=time.monotonic() - began)
         on_start()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -90,6 +83,25 @@ class Worker:
         finally:
             self.link.close()
             self.link, self._process, self._answered = None, None, False
+
+    async def _start(self) -> tuple[asyncio.subprocess.Process, Asking]:
+        ours, theirs = link.pair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._words,
+                WORD,
+                self.name,
+                str(theirs),
+                stdin=DEVNULL,
+                pass_fds=(theirs,),
+                start_new_session=True,  # a Ctrl-C is for the parent: two signals would end a worker undrained
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            os.close(theirs)
+        return process, await link.asking(ours)
 
     def stop(self) -> None:
         """Have it drain; what is not up yet has nothing to drain.

@@ -131,6 +131,12 @@ async def test_a_worker_tells_how_its_process_ended() -> None:
     assert await worker.ask("ready", 1.0) is None
 
 
+async def test_a_worker_that_the_system_cannot_start_has_ended() -> None:
+    worker = Worker(1, ("/nowhere/python",))
+    ended = await worker.run(lambda: None, lambda: None)
+    assert (ended.code, ended.up) == (os.EX_OSERR, False)
+
+
 def test_an_exit_code_is_said_as_shells_say_it() -> None:
     assert [Ended(code, up=True, seconds=1.0).exit_code for code in (0, 78, -9, -15)] == [0, 78, 137, 143]
 
