@@ -12,7 +12,7 @@ from consumer.core.work import Work
 SOON = 5.0
 """Seconds within which all that a tenant has in flight has to end for it to have more than its share."""
 
-MEASURED = 0.5
+MEASURED = 2.0
 """Seconds over which endings are counted."""
 
 

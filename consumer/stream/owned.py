@@ -383,7 +383,8 @@ class Owned:
         state.confirm(tick)
         for offset in tick.granted:
             self._answer(offset, started + self._world.pace.grant_lifetime)
-        self._world.observer.ticked(tick, self._world.clock.elapsed() - started)
+        self._world.room.ticked(self._got_on - started)
+        self._world.observer.ticked(tick, self._got_on - started)
         self._changed()
         if self._is_quiet():
             self._quiet.set()

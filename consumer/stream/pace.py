@@ -14,6 +14,9 @@ ENOUGH = 200
 ENOUGH_FOR = 3.0
 """Seconds; shorter than what makes a tenant slow."""
 
+USUAL_TICK = 0.1
+"""Seconds that a tick takes while Kafka has time for us."""
+
 MOST_PATIENT = 30.0
 """Times that a process may be slower for want of processor time, before others than itself are taken for slow."""
 
@@ -56,6 +59,7 @@ class Room:
         self._most = most
         self._taken = 0
         self._ended = 0
+        self._tick = 0.0
         self._freed = asyncio.Event()
 
     async def watch(self, every: float = 0.1) -> None:
@@ -67,11 +71,15 @@ class Room:
             now, spent = loop.time(), wanted_processor()
             late += (max(0.0, now - before - every) - late) / 4
             busy += ((spent - used) / (now - before) - busy) / 4
-            self.patience = max(1 + late / PROMPT, 1 / max(1 - busy, 1 / MOST_PATIENT))
+            self.patience = max(1 + late / PROMPT, 1 / max(1 - busy, 1 / MOST_PATIENT), self._tick / USUAL_TICK)
             rate = (self._ended - ended) / (now - before)
             enough = min(max(ENOUGH, rate * ENOUGH_FOR), self._most * 5 / 8)
             self.enough += round((enough - self.enough) / 4)
             before, used, ended = now, spent, self._ended
+
+    def ticked(self, seconds: float) -> None:
+        """A tick took so long."""
+        self._tick += (seconds - self._tick) / 8
 
     @property
     def taken(self) -> int:

@@ -21,19 +21,19 @@ def test_a_tenant_may_have_half_of_what_others_leave() -> None:
 
 
 def test_nobody_is_slow_before_it_was_measured() -> None:
-    assert not flights(a=500).full("a", 0, 0.4)
-    assert flights(a=500).full("a", 0, 0.6)
+    assert not flights(a=500).full("a", 0, 1.9)
+    assert flights(a=500).full("a", 0, 2.1)
 
 
 def test_a_tenant_whose_requests_end_soon_may_have_more_than_its_share() -> None:
     made, works = Flights(), [Work(record(offset=offset)) for offset in range(500)]
     for work in works:
         made.take_off(work, "a", 0.0)
-    for work in works[:100]:
-        made.land(work, "a", 0.6)
-    assert made.number("a") == 400
-    assert not made.full("a", 100, 0.7)
-    assert made.full("a", 100, 10.0), "it has stopped since"
+    for work in works[:200]:
+        made.land(work, "a", 2.1)
+    assert made.number("a") == 300
+    assert not made.full("a", 100, 2.2)
+    assert made.full("a", 100, 20.0), "it has stopped since"
 
 
 def test_the_newest_beyond_the_share_are_surplus_and_nobody_that_has_leave_to_send() -> None:
@@ -57,14 +57,14 @@ def test_who_moves_is_slow_all_the_same_with_too_many_in_line() -> None:
         made.take_off(work, "b", 9.5)
     for work in works[:2]:
         made.land(work, "b", 9.6)
-    assert made.slow("a", 0, 10.1)
-    assert not made.slow("b", 0, 10.1)
-    assert made.slow("b", 100, 10.1)
-    assert not made.slow("c", 100, 10.1), "nothing of it is in flight"
+    assert made.slow("a", 0, 11.6)
+    assert not made.slow("b", 0, 11.6)
+    assert made.slow("b", 100, 11.6)
+    assert not made.slow("c", 100, 11.6), "nothing of it is in flight"
 
 
 def test_where_this_process_is_slow_itself_nobody_is_taken_for_slow() -> None:
     made = flights(a=500)
     made.patience = 10.0
-    assert not made.full("a", 0, 4.0)
-    assert made.full("a", 0, 6.0)
+    assert not made.full("a", 0, 16.0)
+    assert made.full("a", 0, 24.0)

@@ -29,6 +29,16 @@ async def test_a_process_that_wants_the_processor_all_the_time_is_patient_with_o
     watching.cancel()
 
 
+async def test_who_has_to_wait_long_for_kafka_is_patient_with_others() -> None:
+    room = Room(1_000)
+    watching = asyncio.create_task(room.watch(0.001))
+    for _ in range(20):
+        room.ticked(2.0)
+    while room.patience < 10:  # noqa: ASYNC110  bounded by the test's own limit
+        await asyncio.sleep(0.001)
+    watching.cancel()
+
+
 def test_a_thread_that_only_sleeps_wants_no_processor() -> None:
     before = wanted_processor()
     asyncio.run(asyncio.sleep(0.2))
