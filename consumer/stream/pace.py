@@ -71,7 +71,8 @@ class Room:
             now, spent = loop.time(), wanted_processor()
             late += (max(0.0, now - before - every) - late) / 4
             busy += ((spent - used) / (now - before) - busy) / 4
-            self.patience = max(1 + late / PROMPT, 1 / max(1 - busy, 1 / MOST_PATIENT), self._tick / USUAL_TICK)
+            patience = max(1 + late / PROMPT, 1 / max(1 - busy, 1 / MOST_PATIENT), self._tick / USUAL_TICK)
+            self.patience = max(patience, self.patience - (self.patience - patience) / 32)  # lost within seconds
             rate = (self._ended - ended) / (now - before)
             enough = min(max(ENOUGH, rate * ENOUGH_FOR), self._most * 5 / 8)
             self.enough += round((enough - self.enough) / 4)
