@@ -124,6 +124,8 @@ async def bench(settings: Settings, load: Load, *, as_json: bool) -> Exit:
         print(f"the first took {waited * 1000:.0f} ms; {load.requests} follow", file=sys.stderr)
         tally = await run.all()
     print(_as_json(load, tally) if as_json else _as_table(load, tally))
+    if tally.unanswered:
+        print("what has no outcome expires; did it wait for slots of the tenant's windows?", file=sys.stderr)
     if tally.busy > _BUSY:
         print(
             "this command itself had no time to spare: the consumers may take more than it gave them", file=sys.stderr

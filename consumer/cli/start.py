@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
-from consumer.adapters import logs, tenants_file
+from consumer.adapters import logs, tenants_file, vault_file
 from consumer.cli.exits import Exit
 from consumer.core.tenants import Faults
 from consumer.settings import Settings, Wrong, load
@@ -48,13 +49,14 @@ def _numbered(settings: Settings, number: int) -> Settings:
 
 
 def faults(settings: Settings | Wrong) -> tuple[str, ...]:
-    """What is wrong, in settings and in the tenants file that they name."""
+    """What is wrong, in settings and in the files of tenants and of PII tokens that they name."""
     if isinstance(settings, Wrong):
         return settings.errors
+    pii = _of_values(settings.pii.file)
     if settings.tenants.file is None:
-        return ()
+        return pii
     directory = tenants_file.read(settings.tenants.file, plain=settings.smtp.allow_plaintext)
-    return tuple(f"CONSUMER_TENANTS__FILE: {line}" for line in _lines(directory))
+    return (*(f"CONSUMER_TENANTS__FILE: {line}" for line in _lines(directory)), *pii)
 
 
 def refuse(wrong: Iterable[str]) -> int:
@@ -62,6 +64,15 @@ def refuse(wrong: Iterable[str]) -> int:
     for line in wrong:
         print(line, file=sys.stderr)
     return Exit.SETTINGS
+
+
+def _of_values(file: Path | None) -> tuple[str, ...]:
+    try:
+        if file is not None:
+            vault_file.read(file)
+    except vault_file.BrokenVaultFileError as error:
+        return (f"CONSUMER_PII__FILE: {error}",)
+    return ()
 
 
 def _lines(directory: tenants_file.Directory | Faults) -> tuple[str, ...]:

@@ -61,6 +61,17 @@ def test_a_broken_tenants_file_counts_as_wrong_settings(environ: None, tenants: 
     assert all(line.startswith("CONSUMER_TENANTS__FILE: ") for line in lines)
 
 
+def test_a_broken_file_of_tokens_counts_as_wrong_settings(
+    environ: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    (tmp_path / "pii.yaml").write_text("NS-EU-A-1: [c4n4ry")
+    monkeypatch.setenv("CONSUMER_PII__FILE", str(tmp_path / "pii.yaml"))
+    for command in ("run", "check"):
+        assert main([command]) == 78
+        err = capsys.readouterr().err
+        assert err == "CONSUMER_PII__FILE: the PII file must be one mapping of tokens to texts: line 1, column 12\n"
+
+
 def test_check_shows_what_is_in_force_as_data(environ: None, capsys: Said) -> None:
     assert main(["check", "-o", "json"]) == 0
     out, err = capsys.readouterr()
