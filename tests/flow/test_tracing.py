@@ -15,11 +15,13 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
 
 from consumer.adapters.tracing import Tracing, Where, names
+from consumer.adapters.tracing.around import TracedJournal, TracedSource, TracedTransport
 from consumer.core.attempt import Attempt, InDoubt, NotSent, Stage, Withheld
 from consumer.core.ending import Concluded
 from consumer.core.mail import Mail
 from consumer.core.record import Headers
 from consumer.core.reply import Reply
+from consumer.ports import Journal, Source, Transport
 from consumer.stream import World
 from tests.builders import tenant
 from tests.flow.process import Setup, running
@@ -284,3 +286,12 @@ async def test_what_an_exception_says_is_in_no_span() -> None:
             await asyncio.wait([process.task])
     assert spans.one(names.PROCESS).attributes[names.ERROR] == "ValueError"
     assert CANARY not in spans.text()
+
+
+@pytest.mark.parametrize(
+    ("port", "traced"), [(Source, TracedSource), (Journal, TracedJournal), (Transport, TracedTransport)]
+)
+def test_nothing_of_a_port_is_left_out(port: type, traced: type) -> None:
+    """What is not handed on would answer None, as the port's own text does."""
+    promised = {name for name in vars(port) if not name.startswith("_")}
+    assert promised <= vars(traced).keys()
