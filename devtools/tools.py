@@ -1,9 +1,9 @@
-"""Programs that the chart and the rules are tested with, put into .cache/tools once: helm, promtool, custom resources.
+"""Programs that the chart and the rules are tested with, put into .cache/tools once.
 
     python -m devtools.tools        fetch what is missing, and say what cannot be had here
 
-helm is built by Go. promtool is taken out of Debian's package of Prometheus, without installing it. The types of custom
-resources are packages of npm. What is on PATH already is used as it is.
+helm and helm-unittest are built by Go. promtool is taken out of Debian's package of Prometheus, without installing it.
+The types of custom resources are packages of npm. What is on PATH already is used as it is.
 """
 
 import os
@@ -15,9 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
+_HELM_UNITTEST = "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"  # its version: helm_unittest/go.mod
 _KUBERNETES_MINOR = 37
 _CUSTOM_RESOURCES = ("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", "typescript@5.9")
 _FOLDER = Path(__file__).parents[1] / ".cache" / "tools"
+_UNITTEST = Path(__file__).parent / "helm_unittest"
 _BIN = _FOLDER / "bin"
 _WITHIN = 900
 
@@ -34,6 +36,11 @@ def helm() -> Path:
 def promtool() -> Path:
     """Prometheus' own judge of rules."""
     return _present("promtool")
+
+
+def helm_unittest() -> Path:
+    """The runner of the chart's own tests."""
+    return _present("helm-unittest")
 
 
 def custom_resources() -> Path:
@@ -58,6 +65,14 @@ def _build_helm() -> None:
     version = "helm.sh/helm/v3/pkg/chartutil.k8sVersion"
     flags = f"-ldflags=-s -w -X {version}Major=1 -X {version}Minor={_KUBERNETES_MINOR}"
     _run(["go", "install", flags, _HELM], environment={"GOBIN": str(_BIN)})
+
+
+def _build_helm_unittest() -> None:
+    if not shutil.which("go"):
+        raise NoToolError("helm-unittest: install Go, which builds it")
+    _say("Building helm-unittest, which takes some minutes once ...")
+    # From a module of ours: it replaces a dependency, which Go allows only the main module to do.
+    _run(["go", "install", _HELM_UNITTEST], folder=str(_UNITTEST), environment={"GOBIN": str(_BIN)})
 
 
 def _take_promtool() -> None:
@@ -108,7 +123,12 @@ def _say(text: str) -> None:
 def main() -> None:
     """Fetch what is missing. Tests of what cannot be had are skipped, and say so."""
     _BIN.mkdir(parents=True, exist_ok=True)
-    for look, fetch in ((helm, _build_helm), (promtool, _take_promtool), (custom_resources, _install_custom_resources)):
+    for look, fetch in (
+        (helm, _build_helm),
+        (helm_unittest, _build_helm_unittest),
+        (promtool, _take_promtool),
+        (custom_resources, _install_custom_resources),
+    ):
         try:
             look()
         except NoToolError:
