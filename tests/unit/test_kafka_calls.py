@@ -6,6 +6,7 @@
 from struct import pack
 from typing import Any
 
+import pytest
 from aiokafka.protocol.produce import ProduceRequest_v3, ProduceResponse_v3
 from aiokafka.protocol.transaction import (
     AddOffsetsToTxnRequest_v0,
@@ -96,3 +97,37 @@ def test_each_code_of_an_answer_is_read(errors: dict[str, list[tuple[int, int]]]
     written = [(topic, [(number, error, 5, -1) for number, error in partitions]) for topic, partitions in listed]
     assert list(calls.produce(who, 1, {}).codes(answered(ProduceResponse_v3(written, 0)))) == expected
     assert list(calls.add_group(who, "group").codes(answered(AddOffsetsToTxnResponse_v0(0, code)))) == [code]
+
+
+def test_the_stable_offset_is_asked_for_as_the_protocol_has_it() -> None:
+    asked = calls.fetch_offset("group", ("topic", 5)).frame(77, calls.text("us"))
+    said = b"\x00\x09\x00\x07" + pack(">i", 77) + b"\x00\x02us\x00"  # header version 2
+    said += b"\x06group" + b"\x02" + b"\x06topic" + b"\x02\x00\x00\x00\x05\x00" + b"\x01" + b"\x00"
+    assert asked == pack(">i", len(said)) + said
+
+
+@given(long_numbers, st.text(max_size=300), codes, codes)
+def test_the_offset_and_its_codes_are_read(offset: int, metadata: str, code: int, of_all: int) -> None:
+    octets = metadata.encode()
+    length = (
+        bytes([len(octets) + 1])
+        if len(octets) < 127
+        else bytes([(len(octets) + 1) & 0x7F | 0x80, len(octets) + 1 >> 7])
+    )
+    one = pack(">iqi", 5, offset, -1) + length + octets + pack(">h", code) + b"\x00"
+    answer = pack(">ibi", 77, 0, 0) + b"\x02\x06topic\x02" + one + b"\x00" + pack(">h", of_all) + b"\x00"
+    assert calls.fetched_offset(answer) == (offset, metadata)
+    assert list(calls.fetch_offset("group", ("topic", 5)).codes(answer)) == [code, of_all]
+
+
+@pytest.mark.parametrize("absent", [b"\x01", b"\x02\x06topic\x01\x00"])
+def test_an_answer_without_the_partition_is_no_offset(absent: bytes) -> None:
+    answer = pack(">ibi", 77, 0, 0) + absent + pack(">h", 0) + b"\x00"
+    assert calls.fetched_offset(answer) is None
+    assert list(calls.fetch_offset("group", ("topic", 5)).codes(answer)) == [0]
+
+
+def test_where_nothing_was_committed_the_metadata_is_empty() -> None:
+    one = pack(">iqi", 5, -1, -1) + b"\x00" + pack(">h", 0) + b"\x00"
+    answer = pack(">ibi", 77, 0, 0) + b"\x02\x06topic\x02" + one + b"\x00" + pack(">h", 0) + b"\x00"
+    assert calls.fetched_offset(answer) == (-1, "")

@@ -13,10 +13,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import ProducerFenced
 
-from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
+from consumer.adapters.kafka.calls import Offset
+from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names
 from consumer.adapters.kafka.entries import read_entry, write_entry
 from consumer.adapters.kafka.past import read_past
 from consumer.adapters.kafka.producer import Outgoing, Producer
@@ -45,20 +45,12 @@ class KafkaJournal:
         self._now = now
         self._timeout = transaction_timeout
         self._producers: dict[int, Producer] = {}
-        self._admin: AIOKafkaAdminClient | None = None
-        self._admin_lock = asyncio.Lock()
 
     # taking over
 
     async def open(self, partition: int) -> Opened:
         await self.close(partition)
-        await self._fence(partition)
-        try:
-            async with asyncio.timeout(30.0):
-                offset, text = await self._committed(partition)
-        except GONE_WRONG as error:
-            await self._discard_admin()
-            raise UncertainError(type(error).__name__) from error
+        offset, text = await self._fence(partition)
         first, last = await self._bounds(partition)
         position = None if offset < 0 else offset
         return Opened(position, decode(text, offset) if offset >= 0 else Foreign("none"), first, last)
@@ -132,7 +124,6 @@ class KafkaJournal:
         """Let go of everything; bounded."""
         for partition in tuple(self._producers):
             await self.close(partition)
-        await self._discard_admin()
 
     def _records(self, partition: int, tick: Tick) -> Iterable[Outgoing]:
         now, names = self._now(), self._names
@@ -153,7 +144,8 @@ class KafkaJournal:
 
     # what was committed
 
-    async def _fence(self, partition: int) -> None:
+    async def _fence(self, partition: int) -> Offset:
+        """From here on nobody else can commit, and this is what was committed last."""
         transactional_id = f"{self._names.group}.{self._names.requests}.{partition}"
         producer = Producer(
             self._cluster, transactional_id=transactional_id, group=self._names.group, timeout=self._timeout
@@ -161,6 +153,7 @@ class KafkaJournal:
         try:
             async with asyncio.timeout(30.0):
                 await producer.start()
+                offset = await producer.committed(TopicPartition(self._names.requests, partition))
         except ProducerFenced as error:
             await producer.stop()
             raise FencedError from error
@@ -171,17 +164,7 @@ class KafkaJournal:
             await producer.stop()
             raise
         self._producers[partition] = producer
-
-    async def _committed(self, partition: int) -> tuple[int, str]:
-        place = TopicPartition(self._names.requests, partition)
-        while True:
-            async with self._admin_lock:
-                admin = await self._started_admin()
-                answer = await admin.list_consumer_group_offsets(self._names.group, partitions=[place])
-            if place in answer:
-                return answer[place].offset, answer[place].metadata or ""
-            # Missing means that the coordinator is not ready; a true "no offset" is -1.
-            await asyncio.sleep(0.1)
+        return offset
 
     async def _bounds(self, partition: int) -> tuple[int, int]:
         reader = Reader(self._cluster)
@@ -189,19 +172,6 @@ class KafkaJournal:
             return await reader.bounds(self._names.requests, partition)
         finally:
             await reader.close()
-
-    async def _started_admin(self) -> AIOKafkaAdminClient:
-        if self._admin is None:
-            options = self._cluster.options()
-            admin = AIOKafkaAdminClient(**options)
-            await admin.start()
-            self._admin = admin
-        return self._admin
-
-    async def _discard_admin(self) -> None:
-        admin, self._admin = self._admin, None
-        if admin is not None:
-            await stopped(admin.close(), 2.0)
 
 
 def _forwarded(record: Record, home: TopicPartition) -> Outgoing:

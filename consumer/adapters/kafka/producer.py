@@ -37,6 +37,7 @@ _SOON = frozenset((
     19,  # NOT_ENOUGH_REPLICAS
     20,  # NOT_ENOUGH_REPLICAS_AFTER_APPEND
     51,  # CONCURRENT_TRANSACTIONS: the one before is being ended
+    88,  # UNSTABLE_OFFSET_COMMIT: so is the one that wrote an offset
 ))  # fmt: skip
 _ELSEWHERE = frozenset((
     3,  # UNKNOWN_TOPIC_OR_PARTITION
@@ -97,6 +98,15 @@ class Producer:
         (answer,) = await self._ask([_Question(CoordinationType.TRANSACTION, begin)])
         self._owner = calls.begun(answer)
         self._who = calls.identity(self._transactional_id, *self._owner)
+
+    async def committed(self, at: TopicPartition) -> calls.Offset:
+        """What the group has committed, with all that was decided before `start` ended in it."""
+        while True:
+            (answer,) = await self._ask([_Question(CoordinationType.GROUP, calls.fetch_offset(self._group, at))])
+            offset = calls.fetched_offset(answer)
+            if offset is not None:
+                return offset
+            await asyncio.sleep(_LONGEST)  # the coordinator is not ready; a true "no offset" is -1
 
     async def commit(self, records: Iterable[Outgoing], at: TopicPartition, offset: int, metadata: str) -> None:
         """Write the records and the group's offset, all or nothing. Raises what the client raises, and ProducerFenced."""
