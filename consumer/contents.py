@@ -47,6 +47,9 @@ class Contents:
         return replace(progress, files=tuple(file.sha256 for file in self.files)) if self.files else progress
 
 
+NOTHING = Contents(NONE)
+"""Of most requests."""
+
 Found: TypeAlias = Contents | Unresolvable | Unavailable
 
 
@@ -201,7 +204,7 @@ class Resolving:
         if not isinstance(values, Values):
             return values
         if not self._email.attachments:
-            return Contents(values)
+            return NOTHING if values is NONE else Contents(values)
         try:
             return await self._with_files(values)
         except BaseException:

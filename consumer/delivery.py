@@ -7,7 +7,6 @@ gets a type error on the next line. What is written down, counted and logged han
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 from consumer.contents import Contents, Resolver
@@ -118,7 +117,10 @@ class Delivery:
         and lets go of the interpreter meanwhile.
         """
         answered, now = frozenset([index for index, _ in work.progress.answers]), self.clock.now()
-        make = partial(post, request, tenant, contents.values, contents.files, answered=answered, now=now)
+
+        def make() -> Posted | Invalid:
+            return post(request, tenant, contents.values, contents.files, answered=answered, now=now)
+
         octets = len(work.record.value or b"") + sum([file.octets for file in contents.files])
         made = await asyncio.to_thread(make) if octets > LARGE else make()
         posted = route(made, request, tenant, simulate=self.simulate)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from consumer.core.address import is_token, parse_address, parse_recipient
 from consumer.core.attachment import Fetched
@@ -127,7 +128,12 @@ def _identity(request: Request, tenant: Tenant) -> str:
     written = request.email.sender
     if written is None or is_token(written):
         written = _own_sender(tenant)
-    return message_id(request.tenant, request.id, (parse_address(written) or written).rpartition("@")[2])
+    return message_id(request.tenant, request.id, _domain(written))
+
+
+@lru_cache(maxsize=256)
+def _domain(sender: str) -> str:
+    return (parse_address(sender) or sender).rpartition("@")[2]
 
 
 def sender_of(request: Request, tenant: Tenant) -> str:

@@ -24,7 +24,9 @@ def parse_timestamp(text: str) -> float | None:
 
 def format_timestamp(seconds: float) -> str:
     """The same the other way round, in UTC and to the millisecond; what no calendar has is its last or first day."""
-    second, micro = divmod(round(min(max(seconds, _FIRST), _LAST) * 1_000_000), 1_000_000)
+    if not _FIRST <= seconds <= _LAST:
+        seconds = min(max(seconds, _FIRST), _LAST)
+    second, micro = divmod(round(seconds * 1_000_000), 1_000_000)
     return f"{_second(second)}.{micro // 1000:03}Z"
 
 
