@@ -13,6 +13,7 @@ from consumer.adapters.schemas import load
 from consumer.core import wire
 from consumer.core.send_email import SendEmail, read_email
 from consumer.core.tenant import Scheme
+from tests import dice
 from tests.builders import body, email
 
 SCHEMA = load("send-email.v1")
@@ -124,7 +125,7 @@ fields = st.one_of(
     field(anything, ["h_limit", "sender", "reply_to", "send_at", "subjct"]),
 )
 requests = st.builds(
-    lambda start, more: start | dict(more), st.sampled_from([SEED_1, SEED_2, {}]), st.lists(fields, max_size=4)
+    lambda start, more: start | dict(more), st.sampled_from([SEED_1, SEED_2]), st.lists(fields, max_size=2)
 )
 
 
@@ -191,8 +192,8 @@ def assert_read_as_written(data: dict[str, Any]) -> None:
     assert mail.connection is None or isinstance(mail.connection.port, int | None)
 
 
-@settings(max_examples=2500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(requests | anything)
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(requests)
 @example({**SEED_2, "to": ["a@b"] * 1001})
 @example({**SEED_2, "to": ["a@b"] * 1000})
 @example({**SEED_2, "replyTo": ["a@b"] * 21})
@@ -202,6 +203,13 @@ def assert_read_as_written(data: dict[str, Any]) -> None:
 def test_a_request_that_keeps_the_schema_is_read_as_it_was_written(data: object) -> None:
     wire_form = orjson.loads(orjson.dumps(data))
     if VALIDATOR.is_valid(wire_form):
+        assert_read_as_written(wire_form)
+
+
+def test_sound_requests_are_read_as_they_were_written() -> None:
+    for number in range(500):
+        wire_form, _ = dice.request(number)
+        assert VALIDATOR.is_valid(wire_form)
         assert_read_as_written(wire_form)
 
 
