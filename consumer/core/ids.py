@@ -2,12 +2,15 @@
 
 An id is used up by Accepted and Unknown, and while its request is in flight or parked; any other request
 may come again under its id. A request's identity is its origin: the same record seen again is no duplicate.
+
+Of those that ended there are millions: each is packed into as few bytes as it takes. Those that are open are few.
 """
 
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import blake2b
+from struct import Struct
 
 from consumer.core.outcome import Duplicate
 from consumer.core.record import Coordinates
@@ -16,17 +19,20 @@ from consumer.core.record import Coordinates
 class Use(Enum):
     """What a request has done to its id."""
 
-    OPEN = auto()  # in flight or parked
     USED = auto()  # accepted, or nobody knows
     FREE = auto()  # ended otherwise: the id may come again
 
 
-@dataclass(slots=True)
-class _Seen:
+@dataclass(frozen=True, slots=True)
+class _Open:
     origin: Coordinates
     digest: bytes
-    use: Use
-    offset: int | None = None  # of the record that holds it open
+    offset: int  # of the record that holds it open
+
+
+_ENDED = Struct("<d?")
+"""When it ended, and whether the id is used up. Behind it stand the origin as text, for a forged header may name any
+number, a zero, and the digest."""
 
 
 class Seen(Enum):
@@ -46,40 +52,75 @@ class Ids:
 
     def __init__(self, keep: float) -> None:
         self._keep = keep
-        self._seen: dict[bytes, _Seen] = {}
-        self._ended: deque[tuple[float, bytes, Coordinates]] = deque()
+        # Each id is in one of the two at most.
+        self._open: dict[bytes, _Open] = {}
+        self._ended: dict[bytes, bytes] = {}
+        self._times: deque[float] = deque()
+        self._marks: deque[bytes] = deque()
 
     def __len__(self) -> int:
-        return len(self._seen)
+        return len(self._open) + len(self._ended)
 
     def open(self, mark: bytes, origin: Coordinates, digest: bytes, *, offset: int) -> Duplicate | Seen | None:
         """Use the id for the request of this origin, whose record is at this home offset, or say what it is used by."""
-        seen = self._seen.get(mark)
-        if seen is None or (seen.use is Use.FREE and seen.origin != origin):
-            self._seen[mark] = _Seen(origin, digest, Use.OPEN, offset)
-            return None
-        if seen.origin == origin:
+        held = self._open.get(mark)
+        if held is not None:
+            if held.origin != origin:
+                return _duplicate(held.origin, same=held.digest == digest)
             # At another offset it is a second copy, forwarded twice: one of them is enough.
-            return None if seen.use is Use.OPEN and seen.offset == offset else Seen.BEFORE
-        return Duplicate("duplicate" if seen.digest == digest else "conflict", seen.origin)
+            return None if held.offset == offset else Seen.BEFORE
+        ended = self._ended.get(mark)
+        if ended is not None:
+            if ended.startswith(_written(origin), _ENDED.size):
+                return Seen.BEFORE
+            if _ENDED.unpack_from(ended)[1]:
+                before, _, content = ended[_ENDED.size :].partition(b"\0")
+                return _duplicate(_read(before), same=content == digest)
+            del self._ended[mark]
+        self._open[mark] = _Open(origin, digest, offset)
+        return None
 
     def is_open(self, mark: bytes) -> bool:
         """Whether a request with this id is in flight or parked."""
-        seen = self._seen.get(mark)
-        return seen is not None and seen.use is Use.OPEN
+        return mark in self._open
 
     def end(self, mark: bytes, origin: Coordinates, digest: bytes, *, use: Use, at: float) -> None:
         """The request of this origin has its outcome. One that never held the id changes nothing."""
-        seen = self._seen.get(mark)
-        if seen is not None and seen.origin != origin and seen.use is not Use.FREE:
+        held = self._open.get(mark)
+        if held is None:
+            ended = self._ended.get(mark)
+            if ended is not None and _of_another(ended, origin):
+                return
+        elif held.origin == origin:
+            del self._open[mark]
+        else:
             return
-        self._seen[mark] = _Seen(origin, digest, use)
-        self._ended.append((at, mark, origin))
+        self._ended[mark] = _ENDED.pack(at, use is Use.USED) + _written(origin) + digest
+        self._times.append(at)
+        self._marks.append(mark)
 
     def expire(self, now: float) -> None:
         """Forget what ended more than `keep` seconds ago."""
-        while self._ended and self._ended[0][0] + self._keep <= now:
-            _, mark, origin = self._ended.popleft()
-            seen = self._seen.get(mark)
-            if seen is not None and seen.origin == origin and seen.use is not Use.OPEN:
-                del self._seen[mark]
+        while self._times and self._times[0] + self._keep <= now:
+            at, mark = self._times.popleft(), self._marks.popleft()
+            ended = self._ended.get(mark)
+            if ended is not None and _ENDED.unpack_from(ended)[0] == at:  # or it was used again since
+                del self._ended[mark]
+
+
+def _duplicate(original: Coordinates, *, same: bool) -> Duplicate:
+    return Duplicate("duplicate" if same else "conflict", original)
+
+
+def _of_another(ended: bytes, origin: Coordinates) -> bool:
+    """Whether a request of another origin has used the id up."""
+    return _ENDED.unpack_from(ended)[1] and not ended.startswith(_written(origin), _ENDED.size)
+
+
+def _written(origin: Coordinates) -> bytes:
+    return b"%d:%d\0" % origin
+
+
+def _read(origin: bytes) -> Coordinates:
+    partition, _, offset = origin.partition(b":")
+    return Coordinates(int(partition), int(offset))

@@ -62,5 +62,39 @@ def test_an_id_is_forgotten_after_its_time_and_not_while_it_is_open() -> None:
     assert len(ids) == 1
 
 
+def test_what_ended_says_where_the_first_was_and_whether_it_was_the_same() -> None:
+    ids = Ids(60)
+    far = Coordinates(10**15, 10**15)  # a forged header may say so
+    ids.end(MARK, far, b"content", use=Use.USED, at=0)
+    assert ids.open(MARK, far, b"content", offset=5) is Seen.BEFORE
+    assert ids.open(MARK, THERE, b"content", offset=5) == Duplicate("duplicate", far)
+    assert ids.open(MARK, THERE, b"other", offset=5) == Duplicate("conflict", far)
+    assert ids.open(MARK, Coordinates(10**15, 1), b"content", offset=5) == Duplicate("duplicate", far)
+
+
+def test_the_end_of_another_request_takes_no_id_that_is_used_up_and_any_that_is_free() -> None:
+    ids = Ids(60)
+    ids.end(MARK, HERE, b"", use=Use.USED, at=0)
+    ids.end(MARK, THERE, b"", use=Use.USED, at=1)
+    assert ids.open(MARK, HERE, b"", offset=5) is Seen.BEFORE
+    other = fingerprint("acme", "r-2")
+    ids.end(other, HERE, b"", use=Use.FREE, at=0)
+    ids.end(other, THERE, b"", use=Use.USED, at=1)
+    assert ids.open(other, THERE, b"", offset=5) is Seen.BEFORE
+
+
+def test_an_id_that_was_used_again_is_remembered_from_then_on() -> None:
+    ids = Ids(60)
+    ids.end(MARK, HERE, b"", use=Use.FREE, at=0)
+    assert ids.open(MARK, THERE, b"", offset=5) is None
+    ids.expire(100)
+    assert ids.is_open(MARK)
+    ids.end(MARK, THERE, b"", use=Use.USED, at=100)
+    ids.expire(159)
+    assert len(ids) == 1
+    ids.expire(160)
+    assert len(ids) == 0
+
+
 def test_the_same_id_of_another_tenant_is_another_id() -> None:
     assert fingerprint("a", "bc") != fingerprint("ab", "c")
