@@ -118,6 +118,7 @@ class Owned:
                         await self._once()
                 finally:
                     self.shut()
+                    self._lines.clear()
         finally:
             await self._world.journal.close(self.number)
 

@@ -127,3 +127,19 @@ async def test_a_process_that_is_asked_to_stop_waits_for_the_tick_that_holds_its
         await asyncio.wait([process.task])
     (concluded,) = setup.kafka.all_outcomes
     assert isinstance(concluded.outcome, Accepted)
+
+
+async def test_who_stands_in_line_of_a_partition_that_is_given_away_takes_no_room_any_more() -> None:
+    setup = Setup(partitions=2)
+    setup.outbox = Stuck(setup.clock)
+    for number in range(1_000):
+        setup.request(f"r-{number}", partition=setup.home("acme"))
+    async with running(setup) as process:
+        queue = process.world.queue
+        while not queue.number:  # noqa: ASYNC110  bounded by the test's own limit
+            await asyncio.sleep(0.001)
+        process.assign(1 - setup.home("acme"))
+        while queue.number:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        assert queue.room == setup.pace.ahead
+        assert process.world.room.taken == 0
