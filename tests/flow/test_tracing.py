@@ -199,6 +199,14 @@ async def test_what_is_not_sampled_is_named_in_its_outcome_all_the_same() -> Non
     assert not spans.exporter.get_finished_spans()
 
 
+async def test_nothing_is_linked_to_a_span_that_nobody_keeps() -> None:
+    setup = Setup()
+    spans = traced(setup)
+    ask(setup, (*PLAIN[:2], ("traceparent", f"00-{TRACE}-{PARENT}-00".encode())))
+    await ended(setup)
+    assert spans.one(names.POLL).links == []
+
+
 async def test_without_tracing_a_trace_goes_through_as_it_came() -> None:
     setup = Setup()
     ask(setup)

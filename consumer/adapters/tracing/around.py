@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from opentelemetry.trace import Span, StatusCode, use_span
+from opentelemetry.trace import Span, StatusCode, get_current_span, use_span
 from typing_extensions import override
 
 from consumer.adapters.tracing import names
@@ -97,6 +97,8 @@ class TracedTransport(Transport):
 
     @override
     async def send(self, mail: Mail, relay: Relay, permit: Permit) -> Attempt:
+        if not get_current_span().is_recording():  # who is sampled is decided with the request
+            return await self._inner.send(mail, relay, permit)
         span = self._spans.send(relay.host, relay.port)
 
         async def noted() -> float | None:

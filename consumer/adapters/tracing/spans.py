@@ -91,7 +91,12 @@ class Spans:
 
 
 def links_to(traces: Iterable[str]) -> list[Link]:
-    return [Link(named(one)) for one in islice(traces, MOST_LINKS)]
+    """Links to those that are kept: nobody could follow the others."""
+    return [Link(named(one)) for one in islice((one for one in traces if _sampled(one)), MOST_LINKS)]
+
+
+def _sampled(traceparent: str) -> bool:
+    return int(traceparent[54], 16) & 1 == 1
 
 
 def named(traceparent: str) -> SpanContext:

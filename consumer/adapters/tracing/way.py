@@ -21,6 +21,23 @@ from consumer.delivery import Delivery, Desk
 Ended = TypeVar("Ended", Ending, Concluded | None)
 
 
+class _Kept:
+    """Reads records, and the one that it has just read not again: it is asked twice in a row for each."""
+
+    def __init__(self, read: Callable[[Record], Asked | Refused]) -> None:
+        self._read = read
+        self._last: tuple[Record, Asked | Refused] | None = None
+
+    def __call__(self, record: Record) -> Asked | Refused:
+        last = self._last
+        if last is not None and last[0] is record:
+            self._last = None
+            return last[1]
+        asked = self._read(record)
+        self._last = record, asked
+        return asked
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedDelivery(Delivery):
     """A delivery whose outcomes name its own spans, so that their readers' spans come below them."""
@@ -30,33 +47,30 @@ class TracedDelivery(Delivery):
     @classmethod
     def of(cls, delivery: Delivery, spans: Spans) -> Self:
         inner: dict[str, Any] = {field.name: getattr(delivery, field.name) for field in fields(delivery)}
+        inner["decode"] = _Kept(delivery.decode)
         return cls(**inner, spans=spans)
 
     @override
     async def handle(self, work: Work, desk: Desk) -> Ending:
-        return await self._traced(work, lambda way: Delivery.handle(way, work, desk))
+        return await self._traced(work, lambda: Delivery.handle(self, work, desk))
 
     @override
     async def doubt(self, work: Work, lifetime: float) -> Ending:
-        return await self._traced(work, lambda way: Delivery.doubt(way, work, lifetime))
+        return await self._traced(work, lambda: Delivery.doubt(self, work, lifetime))
 
     @override
     async def cancel(self, work: Work) -> Concluded | None:
-        return await self._traced(work, lambda way: Delivery.cancel(way, work))
+        return await self._traced(work, lambda: Delivery.cancel(self, work))
 
-    async def _traced(self, work: Work, go: Callable[[Delivery], Awaitable[Ended]]) -> Ended:
-        """Read first, for in an event that is all in its value the parent stands in there; and read only once."""
+    async def _traced(self, work: Work, go: Callable[[], Awaitable[Ended]]) -> Ended:
+        """Read first, for in an event that is all in its value the parent stands in there."""
         started = now()
         asked = self.decode(work.record)
         span = self.spans.process(work.record.at, asked.subject.traceparent, started)
         with _current(span):
-            ending = await go(replace(self, decode=_known(asked)))
+            ending = await go()
             _tell(span, asked.subject, ending)
             return _below(ending, traceparent_of(span))
-
-
-def _known(asked: Asked | Refused) -> Callable[[Record], Asked | Refused]:
-    return lambda record: asked  # noqa: ARG005
 
 
 @contextmanager
