@@ -53,6 +53,10 @@ class Records(fetcher.PartitionRecords):
         if self._value_deserializer is raw:
             self._consumer_record: Any = _as_it_is
 
+    @override
+    def __iter__(self) -> Any:
+        return self._records_iterator or iter(())  # without a call of `__next__` for each
+
 
 def _as_it_is(_: TopicPartition, record: Raw) -> Raw:
     return record

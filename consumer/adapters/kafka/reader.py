@@ -17,8 +17,8 @@ from consumer.ports import UncertainError
 
 _T = TypeVar("_T")
 
-AT_ONCE = 500
-"""Records of a stretch that are unpacked in one turn of the loop."""
+AT_ONCE = 100
+"""Records of a stretch that are unpacked in one turn of the loop: few, to be read while the processor has them at hand."""
 
 FAR = 100
 """Records to read past rather than to seek over."""
@@ -103,9 +103,10 @@ class Reader:
     async def _batch(self, client: AIOKafkaConsumer, place: TopicPartition, reached: int, end: int) -> list[Raw]:
         while True:
             # No more than what is asked for: each record is unpacked at a cost. And few at once: the memory of
-            # those before is used again, which halves that cost, and the loop turns in between.
+            # those before is used again, and the loop turns in between.
             await asyncio.sleep(0)
-            batches: Any = await client.getmany(place, timeout_ms=200, max_records=min(end - reached, AT_ONCE))
+            # Not for long: behind the last record there may be the end of its transaction alone, which nobody hands out.
+            batches: Any = await client.getmany(place, timeout_ms=20, max_records=min(end - reached, AT_ONCE))
             if batches.get(place) or await self._position(client, place) > reached:
                 return batches.get(place, [])
 
