@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import uvloop
 
 from consumer.adapters.smtp import PoolLimits
-from consumer.core.attempt import Answered, InDoubt, Lapsed, NotSent, Stage
+from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage
 from consumer.core.reply import Reply
 from consumer.core.tenant import Relay, Scheme
 from devtools.certificates import Certificates, write_certificates
@@ -17,6 +19,7 @@ from tests.edge.post import CLOCK, PATIENT, PIPELINED, STAGES, granted, hasty, m
 MODES = pytest.mark.parametrize(
     "extensions", [pytest.param(STAGES, id="plain"), pytest.param(PIPELINED, id="pipelined")]
 )
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 TAKEN = Reply(250, "taken", "2.0.0")
 
 
@@ -53,6 +56,18 @@ async def test_one_reply_too_many_in_a_conversation_sends_nothing(extensions: tu
     async with posting(script, extensions=extensions) as post:
         assert isinstance(await post.send(), NotSent)
         assert not post.relay.taken
+
+
+@pytest.mark.parametrize("loops", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_relay_that_hangs_up_right_behind_its_greeting_ends_a_mail_and_not_the_process(loops: LoopFactory) -> None:
+    async def sent() -> list[Attempt]:
+        async with posting({"greeting": (Say("220 relay", close=True),) * 40}) as post:
+            return [await post.send() for _ in range(40)]
+
+    with asyncio.Runner(loop_factory=loops) as runner:
+        attempts = runner.run(sent())
+    assert {(type(one), one.stage) for one in attempts if isinstance(one, NotSent)} <= {(NotSent, Stage.GREETING)}
+    assert not any(isinstance(one, Answered | InDoubt) for one in attempts)
 
 
 async def test_a_stripped_starttls_sends_no_auth_byte() -> None:

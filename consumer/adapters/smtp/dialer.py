@@ -170,6 +170,7 @@ class Dialer:
         began = self._clock.elapsed()
         async with self._stage(Stage.GREETING, 2 * self._timeouts.greeting, foreign=silent):
             await smtp.connect(timeout=self._timeouts.greeting)
+            _check(smtp, Stage.GREETING)
             since = since_handshake(cast("asyncio.Transport", smtp.transport).get_extra_info("ssl_object"))
             if since is not None:
                 self._on_stage(Stage.TLS, max(0.0, self._clock.elapsed() - began - since))
@@ -221,7 +222,7 @@ class Dialer:
 
 
 def _check(smtp: SMTP, stage: Stage) -> None:
-    """A link that was lost just after its last reply has forgotten what the relay offers."""
+    """A link that was lost just after its last reply has no transport, and has forgotten what the relay offers."""
     if not smtp.is_connected:
         raise EndedError(stage, Reason.CONNECTION_LOST)
 
