@@ -162,11 +162,12 @@ class KafkaSource:
         return note
 
     def _refuse_twins(self) -> None:
-        # Two static members with one id throw each other out for ever, and the group says nothing.
+        # Two static members with one id throw each other out for ever, and the group says nothing. Whoever is away, or has
+        # its broker away, is a new member only after a session: so many in less time have no other cause.
         known = self._identities
         if self._membership.instance_id is None or len(known) < TWINS:
             return
-        if known[-1][0] - known[0][0] < TWINS * 2 * self._membership.session_timeout:
+        if known[-1][0] - known[0][0] < (TWINS - 1) * self._membership.session_timeout:
             raise BrokenError(
                 "the group takes another process for this one again and again: two have the same "
                 "CONSUMER_KAFKA__GROUP_INSTANCE_ID; give each its own"
