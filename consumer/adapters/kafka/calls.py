@@ -17,6 +17,17 @@ _ALL_IN_SYNC = -1
 _NO_TAGS = b"\x00"
 
 
+_NAMES = {
+    0: "Produce",
+    9: "OffsetFetch",
+    22: "InitProducerId",
+    24: "AddPartitionsToTxn",
+    25: "AddOffsetsToTxn",
+    26: "EndTxn",
+    28: "TxnOffsetCommit",
+}
+
+
 class Call(NamedTuple):
     """A request; `codes` reads the error codes of its answer, one for each thing that was asked for."""
 
@@ -25,6 +36,11 @@ class Call(NamedTuple):
     body: bytes
     codes: Callable[[bytes], Iterable[int]]
     tags: bytes = b""  # none of them, where the version has them (KIP-482)
+
+    @property
+    def name(self) -> str:
+        """As Kafka's protocol calls it."""
+        return _NAMES[self.api]
 
     def frame(self, number: int, client: bytes) -> bytes:
         """All of it, as it leaves."""

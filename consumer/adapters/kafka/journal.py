@@ -110,7 +110,7 @@ class KafkaJournal:
             raise FencedError from error
         except GONE_WRONG as error:
             await self.close(partition)
-            raise UncertainError(type(error).__name__) from error
+            raise UncertainError(_reason(error, producer)) from error
         except asyncio.CancelledError:
             await self.close(partition)
             raise
@@ -159,7 +159,7 @@ class KafkaJournal:
             raise FencedError from error
         except GONE_WRONG as error:
             await producer.stop()
-            raise UncertainError(type(error).__name__) from error
+            raise UncertainError(_reason(error, producer)) from error
         except asyncio.CancelledError:
             await producer.stop()
             raise
@@ -172,6 +172,11 @@ class KafkaJournal:
             return await reader.bounds(self._names.requests, partition)
         finally:
             await reader.close()
+
+
+def _reason(error: BaseException, producer: Producer) -> str:
+    name = type(error).__name__
+    return f"{name} ({producer.waits_for})" if producer.waits_for else name
 
 
 def _forwarded(record: Record, home: TopicPartition) -> Outgoing:

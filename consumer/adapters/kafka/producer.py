@@ -90,6 +90,8 @@ class Producer:
         self._sequences = defaultdict[TopicPartition, int](int)
         self._who = calls.identity(transactional_id, -1, -1)
         self._owner = (-1, -1)
+        self.waits_for = ""
+        """What is asked for in vain, and what the broker says to it."""
 
     async def start(self) -> None:
         """Fence the former one, whose transaction is finished or aborted with that."""
@@ -187,7 +189,12 @@ class Producer:
             ]
             settled += [answer for answer, code in zip(answers, codes, strict=True) if _settled(code) and answer]
             if _DONE.issuperset(codes):
+                self.waits_for = ""
                 return settled
+            vain = zip(questions, codes, strict=True)
+            self.waits_for = next(
+                f"{one.call.name}: {for_code(code).__name__}" for one, code in vain if code not in _DONE
+            )
             if not _ELSEWHERE.isdisjoint(codes):
                 self._coordinators.clear()
                 await self._client.force_metadata_update()
