@@ -281,7 +281,14 @@ class App:
             )
 
         timeout = self._settings.kafka.transaction_timeout.total_seconds()
-        return KafkaJournal(self._cluster, self._names, encode=encode, now=self._clock.now, transaction_timeout=timeout)
+        return KafkaJournal(
+            self._cluster,
+            self._names,
+            encode=encode,
+            now=self._clock.now,
+            transaction_timeout=timeout,
+            suppression=suppression_of(self._settings.suppression) is not None,
+        )
 
     def _hearing(self) -> Hearing | None:
         policy = suppression_of(self._settings.suppression)

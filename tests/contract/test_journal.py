@@ -5,7 +5,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from math import inf
 
 import pytest
@@ -288,7 +288,7 @@ def _encode(concluded: Concluded, now: float) -> tuple[Headers, bytes]:
 async def _make(bootstrap: str, names: Names) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
-    topics = [NewTopic(name, 2, 1) for name in (names.requests, names.outcomes, names.parked, names.suppressions)]
+    topics = [NewTopic(name, 2, 1) for name in astuple(names) if name != names.group]
     await admin.create_topics(topics)
     await _coordinated(admin, names.group)
     await admin.close()

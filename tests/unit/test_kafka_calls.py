@@ -75,7 +75,8 @@ def test_beginning_and_end_are_said_as_the_library_says_them(
 ) -> None:
     who = calls.identity(name, producer, epoch)
     assert is_said_as(calls.begin(name, timeout), InitProducerIdRequest_v0(name, timeout))
-    assert is_said_as(calls.end(who), EndTxnRequest_v0(name, producer, epoch, True))  # noqa: FBT003
+    for commit in (True, False):
+        assert is_said_as(calls.end(who, commit=commit), EndTxnRequest_v0(name, producer, epoch, commit))
 
 
 @given(codes, long_numbers, epochs)

@@ -103,9 +103,9 @@ def produce(who: Identity, within: int, batches: Mapping[str, Sequence[tuple[int
     return Call(0, 3, who.name + _SHORT.pack(_ALL_IN_SYNC) + _INT.pack(within) + _topics(listed), _codes_of_batches)
 
 
-def end(who: Identity) -> Call:
-    """EndTxn, with all that was written."""
-    return Call(26, 0, who.name + who.owner + b"\x01", _one_code)
+def end(who: Identity, *, commit: bool = True) -> Call:
+    """EndTxn, with all that was written or with nothing of it."""
+    return Call(26, 0, who.name + who.owner + bytes([commit]), _one_code)
 
 
 class Offset(NamedTuple):

@@ -37,13 +37,22 @@ class KafkaJournal:
     """The port `Journal` on aiokafka."""
 
     def __init__(
-        self, cluster: Cluster, names: Names, *, encode: Encode, now: Callable[[], float], transaction_timeout: float
+        self,
+        cluster: Cluster,
+        names: Names,
+        *,
+        encode: Encode,
+        now: Callable[[], float],
+        transaction_timeout: float,
+        suppression: bool = True,
     ) -> None:
+        """Without `suppression` the topics for it need not be there."""
         self._cluster = cluster
         self._names = names
         self._encode = encode
         self._now = now
         self._timeout = transaction_timeout
+        self._suppression = suppression
         self._producers: dict[int, Producer] = {}
 
     # taking over
@@ -152,7 +161,7 @@ class KafkaJournal:
         )
         try:
             async with asyncio.timeout(30.0):
-                await producer.start()
+                await producer.start(*self._written_by(partition))
                 offset = await producer.committed(TopicPartition(self._names.requests, partition))
         except ProducerFenced as error:
             await producer.stop()
@@ -165,6 +174,14 @@ class KafkaJournal:
             raise
         self._producers[partition] = producer
         return offset
+
+    def _written_by(self, partition: int) -> tuple[list[str], list[TopicPartition]]:
+        """What an owner of the partition writes to: topics of which it may be any partition, and partitions."""
+        names = self._names
+        anywhere, here = [names.requests], [names.outcomes, names.parked]
+        if self._suppression:
+            anywhere, here = [*anywhere, names.feedback], [*here, names.suppressions]
+        return anywhere, [TopicPartition(topic, partition) for topic in here]
 
     async def _bounds(self, partition: int) -> tuple[int, int]:
         reader = Reader(self._cluster)

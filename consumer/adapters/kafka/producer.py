@@ -93,13 +93,26 @@ class Producer:
         self.waits_for = ""
         """What is asked for in vain, and what the broker says to it."""
 
-    async def start(self) -> None:
-        """Fence the former one, whose transaction is finished or aborted with that."""
+    async def start(self, topics: Iterable[str] = (), partitions: Iterable[TopicPartition] = ()) -> None:
+        """Fence the former one, whose transaction is finished or aborted with that; also in each of these partitions.
+
+        A broker that was frozen may hold records and an offset of a transaction of which the coordinator knows nothing
+        any more. Then readers wait for its end for ever, or our next commit in that partition has it among its own:
+        nine outcomes were there twice. So we abort a transaction in all of them first: its marker ends what is left,
+        and it tells each partition whom to refuse from now on.
+        """
         await self._client.bootstrap()
         begin = calls.begin(self._transactional_id, self._timeout)
         (answer,) = await self._ask([_Question(CoordinationType.TRANSACTION, begin)])
         self._owner = calls.begun(answer)
         self._who = calls.identity(self._transactional_id, *self._owner)
+        places = _by_topic(partitions)
+        for topic in topics:
+            places[topic] = sorted(await self._client._wait_on_metadata(topic))  # noqa: SLF001  as in `commit`
+        if places:
+            additions = (calls.add_partitions(self._who, places), calls.add_group(self._who, self._group))
+            await self._ask([_Question(CoordinationType.TRANSACTION, call) for call in additions])
+            await self._ask([_Question(CoordinationType.TRANSACTION, calls.end(self._who, commit=False))])
 
     async def committed(self, at: TopicPartition) -> calls.Offset:
         """What the group has committed, with all that was decided before `start` ended in it."""
