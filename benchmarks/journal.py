@@ -83,7 +83,9 @@ async def _measure(bootstrap: str, outcomes: int, a_tick: int, rounds: int) -> N
     await events.make_topics(bootstrap, requests=names.requests, outcomes=names.outcomes, parked=names.parked)
 
     def owner() -> KafkaJournal:
-        return KafkaJournal(Cluster(bootstrap), names, encode=_encoded, now=_CLOCK.now, transaction_timeout=10.0)
+        return KafkaJournal(
+            Cluster(bootstrap), names, encode=_encoded, now=_CLOCK.now, transaction_timeout=10.0, suppression=False
+        )
 
     await _write(owner(), outcomes, a_tick)
     reading, remembering = Measured(), Measured()

@@ -110,7 +110,7 @@ def entry(offset: int = 3) -> Entry:
 
 async def test_where_nobody_ever_was_there_is_no_position(owners: Owners) -> None:
     opened = await owners.another().open(0)
-    assert (opened.position, opened.beginning, opened.end) == (None, 0, 0)
+    assert (opened.position, opened.beginning) == (None, 0)
 
 
 async def test_the_next_owner_reads_back_what_the_last_one_committed(owners: Owners) -> None:

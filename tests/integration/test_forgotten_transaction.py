@@ -1,0 +1,94 @@
+"""A broker that was frozen for eight seconds held records of a transaction of which the coordinator knew nothing any more.
+
+The coordinator said Empty, the partition said that a transaction was open. Readers waited for its end, until the next
+commit of the same producer had it among its own: nine outcomes were there twice. Here such a transaction is made on
+purpose, on a broker that does not ask the coordinator before it takes records.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import CoordinationType
+
+from consumer.adapters.kafka import calls
+from consumer.adapters.kafka.client import Cluster, Names
+from consumer.adapters.kafka.journal import KafkaJournal
+from consumer.adapters.kafka.producer import Outgoing, Producer
+from consumer.core.encode import outcome_event
+from consumer.core.ending import Concluded
+from consumer.core.metadata import Metadata, encode
+from consumer.core.outcome import Expired, Subject
+from consumer.core.record import Coordinates, Headers
+from consumer.core.tick import Tick
+from devtools.broker import Broker
+
+NAMES = Names()
+NOW = 1_700_000_000.0
+PLACE = TopicPartition(NAMES.requests, 0)
+
+
+@pytest.fixture
+def trusting() -> Iterator[str]:
+    with Broker({"transaction.partition.verification.enable": "false"}) as broker:
+        yield broker.bootstrap
+
+
+class Forgetful(Producer):
+    """Writes without a transaction that the coordinator knows of, and never ends it."""
+
+    async def leave(self, records: list[Outgoing], offset: int, metadata: str) -> None:
+        for record in records:
+            await self._client._wait_on_metadata(record.place.topic)  # noqa: SLF001
+        (written,) = self._produces(self._batches(records)[0])
+        offsets = calls.commit_offset(self._who, NAMES.group, PLACE, offset, metadata)
+        await self._ask([written, written._replace(whom=CoordinationType.GROUP, call=offsets, again=None)])
+
+
+def concluded(reason: str) -> Concluded:
+    at = Coordinates(0, 0)
+    return Concluded(Subject(at, at, "acme", "r-1"), Expired(reason, 0), bytes(16))
+
+
+def encoded(one: Concluded, now: float) -> tuple[Headers, bytes]:
+    return outcome_event(one.subject, one.outcome, source="/test", now=now, digest=one.digest, sent=())
+
+
+def tick(number: int, *outcomes: Concluded) -> Tick:
+    return Tick(number, number, encode(Metadata("nonce", number), number), outcomes)
+
+
+async def make_topics(bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(name, 1, 1) for name in (NAMES.requests, NAMES.outcomes, NAMES.parked)])
+    await admin.close()
+
+
+@pytest.mark.broker
+async def test_what_a_frozen_broker_has_forgotten_to_end_is_never_among_what_the_next_owner_commits(
+    trusting: str,
+) -> None:
+    await make_topics(trusting)
+    cluster = Cluster(trusting)
+    journal = KafkaJournal(cluster, NAMES, encode=encoded, now=lambda: NOW, transaction_timeout=10.0, suppression=False)
+    async with asyncio.timeout(50):
+        await journal.open(0)
+        await journal.commit(0, tick(1))
+        former = Forgetful(
+            cluster, transactional_id=f"{NAMES.group}.{NAMES.requests}.0", group=NAMES.group, timeout=10.0
+        )
+        await former.start()
+        headers, value = encoded(concluded("forgotten"), NOW)
+        place = TopicPartition(NAMES.outcomes, 0)
+        await former.leave([Outgoing(place, b"acme", value, headers)], 7, encode(Metadata("former", 7), 7))
+        await former.stop()
+
+        opened = await journal.open(0)
+        assert opened.position == 1
+        await journal.commit(0, tick(2, concluded("once")))
+        assert len(list(await journal.past(0, 0.0))) == 1
+        assert (await journal.open(0)).position == 2
+    await journal.aclose()
