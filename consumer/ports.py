@@ -120,6 +120,13 @@ class Source(Protocol):
         """Records read before, in any order. What the topic no longer holds is missing."""
         ...
 
+    async def unread(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """Of these partitions those with records that could be read now, and the offset at which each one stands.
+
+        Raises `UncertainError` where that cannot be found out.
+        """
+        ...
+
     async def member(self, partition: int) -> bool:
         """Whether the group says at this moment that the partition is ours: a heartbeat goes out and comes back."""
         ...

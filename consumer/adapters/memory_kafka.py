@@ -141,6 +141,12 @@ class MemorySource(Source):
         return [kept[place.partition][place.offset] for place in there if place.offset < len(kept[place.partition])]
 
     @override
+    async def unread(self, partitions: Collection[int]) -> Mapping[int, int]:
+        await asyncio.sleep(0)
+        positions = {number: self._positions.get(number, 0) for number in partitions}
+        return {number: at for number, at in positions.items() if at < len(self._kafka.requests[number])}
+
+    @override
     async def member(self, partition: int) -> bool:
         await asyncio.sleep(0)
         return partition in self.mine

@@ -15,6 +15,7 @@ from consumer.core.overview import Overview, waiting, windows
 from consumer.core.parking import Reason
 from consumer.core.record import Record
 from consumer.core.suppression_list import SuppressionList
+from consumer.ports import UncertainError
 from consumer.stream.lines import Queue
 from consumer.stream.listening import Listening
 from consumer.stream.owned import LITTLE, Hearing, Owned, World
@@ -33,6 +34,7 @@ class Stream:
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._asked: float | None = None
+        self._unread: dict[int, tuple[int, float]] = {}  # where a partition stands though there is more, and since when
 
     @property
     def owned(self) -> tuple[Owned, ...]:
@@ -47,7 +49,8 @@ class Stream:
         """For how many seconds the slowest part has not got on, though it had something to do."""
         clock = self._world.clock
         fetching = 0.0 if self._asked is None else clock.elapsed() - self._asked
-        return max([fetching, *(owned.stalled() for owned in self._owned.values())])
+        unread = (clock.elapsed() - since for _, since in self._unread.values())
+        return max([fetching, *unread, *(owned.stalled() for owned in self._owned.values())])
 
     def parked(self) -> dict[Reason, int]:
         """How many requests wait, by reason."""
@@ -86,7 +89,8 @@ class Stream:
     async def run(self) -> None:
         """Take and carry out requests until `stop`; then finish what is in flight, within the drain budget."""
         async with asyncio.TaskGroup() as self._group:
-            minding = (self._group.create_task(self._world.room.watch()), *self._listen())
+            watches = (self._world.room.watch(), self._mind_reading())
+            minding = (*(self._group.create_task(watch) for watch in watches), *self._listen())
             while not self._stopping.is_set():
                 await self._fetch()
             await self._drain(self._world.pace.drain_within)
@@ -148,6 +152,26 @@ class Stream:
         self._asked = None
         for number, batch in groupby(records, key=lambda record: record.at.partition):
             self._take(number, epochs[number], list(batch))
+
+    async def _mind_reading(self) -> None:
+        """Look for ever whether records come where there are some: a client that has lost its way says nothing.
+
+        Two members took turns in joining anew, twice a second for minutes, and neither of them fetched.
+        """
+        while True:
+            await asyncio.sleep(self._world.pace.look_at_reading)
+            wanting = [number for number, owned in self._owned.items() if owned.room >= LITTLE]
+            try:
+                found = await self._world.source.unread(wanting if self._world.queue.room else ())
+            except UncertainError:
+                continue  # Kafka is away: whoever has something to do there says so
+            now = self._world.clock.elapsed()
+            former = self._unread
+            closed = self._owned.keys() - set(wanting)  # for a moment, in the middle of a rebalance
+            self._unread = {number: former[number] for number in closed & former.keys()}
+            for number, at in found.items():
+                known = former.get(number)
+                self._unread[number] = known if known is not None and known[0] == at else (at, now)
 
     async def _change(self) -> None:
         """Wait for a tick, which makes room; or a while, for what else does."""

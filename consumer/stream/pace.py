@@ -42,6 +42,7 @@ class Pace:
     drain_within: float = 20.0
     give_back_within: float = 5.0
     pause_after_error: float = 0.5
+    look_at_reading: float = 5.0
     look_at_clock: float = 1.0  # due times are by the time of day, and somebody may set that
 
 

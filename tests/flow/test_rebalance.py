@@ -1,19 +1,20 @@
 """Partitions that the group takes away and gives back."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from typing_extensions import override
 
-from consumer.adapters.memory_kafka import Fault, MemoryJournal, MemoryKafka
+from consumer.adapters.memory_kafka import Fault, MemoryJournal, MemoryKafka, MemorySource
 from consumer.core.attempt import Attempt
 from consumer.core.mail import Mail
 from consumer.core.outcome import Accepted
+from consumer.core.record import Record
 from consumer.core.tenant import Relay
 from consumer.core.tick import Tick
 from consumer.ports import Permit
-from consumer.stream import World
+from consumer.stream import Stream, World
 from tests.flow.process import Outbox, Process, Seen, Setup, running
 
 
@@ -143,3 +144,41 @@ async def test_who_stands_in_line_of_a_partition_that_is_given_away_takes_no_roo
             await asyncio.sleep(0.001)
         assert queue.room == setup.pace.ahead
         assert process.world.room.taken == 0
+
+
+class Deaf(MemorySource):
+    """A client that has lost its way: it says nothing, and brings nothing."""
+
+    @override
+    async def fetch(self, partitions: Collection[int], most: int, within: float) -> list[Record]:
+        await asyncio.sleep(0.001)
+        return []
+
+
+async def test_who_reads_nothing_though_there_is_something_to_read_does_not_get_on() -> None:
+    setup = Setup()
+    setup.pace = replace(setup.pace, look_at_reading=0.01)
+    setup.request()
+    world = replace(setup.world(), source=Deaf(setup.kafka))
+    stream = Stream(world)
+    running_it = asyncio.ensure_future(stream.run())
+    await asyncio.sleep(0)
+    assert isinstance(world.source, Deaf)
+    world.source.mine = {0}
+    stream.assigned((0,))
+    while stream.stalled() < 0.5:  # noqa: ASYNC110  bounded by the test's own limit
+        await asyncio.sleep(0.01)
+    assert stream.restored
+    running_it.cancel()
+    await asyncio.wait([running_it])
+
+
+async def test_who_has_read_all_there_is_gets_on() -> None:
+    setup = Setup()
+    setup.pace = replace(setup.pace, look_at_reading=0.01)
+    setup.request()
+    async with running(setup) as process:
+        await setup.outcomes(1)
+        setup.clock.shift += 100
+        await asyncio.sleep(0.1)
+        assert process.stream.stalled() < 1

@@ -99,6 +99,34 @@ async def test_records_read_before_are_read_again_in_any_order_and_what_is_gone_
     assert {record.at for record in found} == set(places[:3])
 
 
+async def test_what_could_be_read_and_was_not_is_told(group: Group) -> None:
+    await group.produce(0, 3)
+    member = await group.join()
+    await member.has(2)
+    member.source.seek(0, 0)
+    member.source.seek(1, 0)
+    assert await member.source.unread((0, 1, 7)) == {0: 0}
+    await member.fetched(3)
+    assert await member.source.unread((0, 1)) == {}
+
+
+async def test_the_end_of_a_transaction_is_nothing_to_read(broker: str, topics: Callable[..., Awaitable[str]]) -> None:
+    requests = await topics("requests", partitions=1)
+    names = Names(requests, "none", "none", f"g{uuid.uuid4().hex[:8]}")
+    producer: Any = AIOKafkaProducer(bootstrap_servers=broker, transactional_id=names.group)
+    async with producer, producer.transaction():
+        await producer.send_and_wait(requests, b"{}", partition=0)
+    member = Member(KafkaSource(Cluster(broker), names, FAST))
+    await member.source.start(member.give_back, member.take)
+    await member.has(1)
+    member.source.seek(0, 0)
+    await member.fetched(1)
+    async with asyncio.timeout(20):
+        while await member.source.unread((0,)):
+            assert await member.source.fetch((0,), 10, 0.1) == []
+    await member.source.stop()
+
+
 async def test_membership_is_what_the_group_says_now(group: Group) -> None:
     first = await group.join()
     await first.has(2)

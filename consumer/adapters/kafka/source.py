@@ -10,7 +10,7 @@ are swallowed, so ours only hands on.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,25 @@ class KafkaSource:
             except UncertainError:
                 # The broker is away: the caller has nothing better to do than to wait for it.
                 await asyncio.sleep(self._cluster.retry_backoff)
+
+    async def unread(self, partitions: Collection[int]) -> Mapping[int, int]:
+        unread: dict[int, int] = {}
+        for number in partitions:
+            if self._position(number) is None:
+                continue
+            _, end = await self._reader.bounds(self._names.requests, number)
+            position = self._position(number)  # it passes what is no record, such as the end of a transaction
+            if position is not None and position < end:
+                unread[number] = position
+        return unread
+
+    def _position(self, number: int) -> int | None:
+        """Where the client stands; None where it has not been told."""
+        client = self._joined()
+        if self._place(number) not in client.assignment():
+            return None
+        state: Any = client._subscription.subscription.assignment.state_value(self._place(number))  # noqa: SLF001
+        return state.position if state is not None and state.has_valid_position else None
 
     async def member(self, partition: int) -> bool:
         client = self._joined()

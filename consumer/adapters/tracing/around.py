@@ -1,6 +1,6 @@
 """The ports, with a span around what they do."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from opentelemetry.trace import Span, StatusCode, get_current_span, use_span
 from typing_extensions import override
@@ -42,6 +42,10 @@ class TracedSource(Source):
     @override
     async def reread(self, places: Collection[Coordinates]) -> list[Record]:
         return await self._inner.reread(places)
+
+    @override
+    async def unread(self, partitions: Collection[int]) -> Mapping[int, int]:
+        return await self._inner.unread(partitions)
 
     @override
     async def member(self, partition: int) -> bool:
