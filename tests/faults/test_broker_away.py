@@ -28,7 +28,8 @@ async def bulk(scene: Scene) -> float:
 
 
 @pytest.mark.timeout(sized(180, 900))
-@pytest.mark.parametrize("accident", ["kill -9", "SIGSTOP"])
+# A broker that thaws may hold requests back for longer than this waits (docs/faults.md, "Not kept yet"): long run only.
+@pytest.mark.parametrize("accident", ["kill -9", pytest.param("SIGSTOP", marks=pytest.mark.slow)])
 async def test_a_broker_that_was_away_costs_nothing_but_time(folder: Path, accident: str) -> None:
     with Broker() as broker:
         async with staged(Plan(folder, broker.bootstrap)) as scene:
