@@ -136,7 +136,15 @@ class Names:
 
 
 async def stopped(stopping: Awaitable[object], within: float) -> None:
-    """Wait for a client to stop, but no longer than that: with the broker away it would wait for ever."""
+    """Wait for a client to stop, but no longer than that: with the broker away it would wait for ever.
+
+    The library swallows a cancellation that comes while it closes. A partition that was given away went on so, and its
+    heartbeats made the group join anew for ever: here it is raised after all.
+    """
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
     with suppress(*GONE_WRONG):
         async with asyncio.timeout(within):
             await stopping
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
