@@ -34,7 +34,7 @@ class Pace:
     fetch_within: float = 0.1
     listen_within: float = 1.0
     gather: float = 0.010  # from the first event to its tick
-    gather_under_load: float = 0.25  # the same where all that waits for it has stood in line
+    gather_under_load: float = 0.1  # the same where all that waits for it has stood in line
     between_ticks: float = 0.025
     offset_alone: float = 1.0
     grant_lifetime: float = 5.0  # shorter than the transaction timeout, and that than the session timeout
