@@ -21,12 +21,13 @@ from consumer.adapters.kafka.client import Cluster, Names
 from consumer.adapters.kafka.journal import KafkaJournal
 from consumer.core.encode import outcome_event
 from consumer.core.ending import Concluded
-from consumer.core.metadata import Metadata, encode
+from consumer.core.metadata import encode
 from consumer.core.outcome import Accepted, Subject
 from consumer.core.parking import Progress
 from consumer.core.partition import Keeping, Partition
 from consumer.core.past import Past
 from consumer.core.record import Coordinates, Headers
+from consumer.core.runs import Runs
 from consumer.core.tick import Tick
 from consumer.ports import UncertainError
 from devtools.broker import kafka
@@ -54,7 +55,7 @@ class Measured:
 def _ticks(outcomes: int, a_tick: int) -> Iterator[Tick]:
     for number, first in enumerate(range(0, outcomes, a_tick), 1):
         last = min(first + a_tick, outcomes)
-        metadata = encode(Metadata("nonce", number, tuple(range(last - 20, last)) if last > 20 else (), ()), last)
+        metadata = encode("nonce", number, Runs(range(last - 20, last) if last > 20 else ()), (), last)
         yield Tick(number, last, metadata, tuple(_concluded(offset) for offset in range(first, last)))
 
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import orjson
 
+from consumer.core.metadata import Metadata, encode
 from consumer.core.record import Coordinates, Headers, Record
+from consumer.core.runs import Runs
 from consumer.core.send_email import SendEmail, read_email
 from consumer.core.tenant import Relay, Tenant
 
@@ -43,3 +45,8 @@ def tenant(name: str = "acme", **fields: object) -> Tenant:
     """A tenant with a relay on this machine."""
     given: dict[str, Any] = {"relay": Relay("localhost", 2525), "domain": "acme.example"} | fields
     return Tenant(name, **given)
+
+
+def metadata_text(metadata: Metadata, position: int) -> str:
+    """What was committed with `position` by somebody before."""
+    return encode(metadata.nonce, metadata.tick, Runs(metadata.unsettled), metadata.intents, position)

@@ -14,6 +14,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from consumer.core import varint
 from consumer.core.runs import Runs
 
 LONGEST = 4_096
@@ -47,17 +48,15 @@ class Foreign:
     reason: str
 
 
-def encode(metadata: Metadata, position: int) -> str:
-    """The text to commit with `position`. Its length is for the caller to check against `LONGEST`."""
-    return encode_runs(metadata.nonce, metadata.tick, Runs(metadata.unsettled), metadata.intents, position)
+def encode(nonce: str, tick: int, unsettled: Runs, intents: Collection[int], position: int) -> str:
+    """The text to commit with `position`, in time that grows with runs and intents. What is in both is an intent.
 
-
-def encode_runs(nonce: str, tick: int, unsettled: Runs, intents: Collection[int], position: int) -> str:
-    """The same of offsets as runs, in time that grows with them and the intents. In both, it is an intent."""
+    Its length is for the caller to check against `LONGEST`.
+    """
     distances = bytearray()
     above = position
     for first, last, mark in _spans(unsettled, sorted(intents)):
-        distances += _varint((above - last) << 1 | mark)
+        distances += varint.write((above - last) << 1 | mark)
         distances += _NEXT * (last - first)
         above = first
     return f"1.{nonce}.{tick}.{b64encode(distances).decode()}"
@@ -101,7 +100,7 @@ def decode(text: str, position: int) -> Metadata | Foreign:
         return Foreign("not of the form 1.NONCE.TICK.LIST" if text else "empty")
     try:
         marks = list(_offsets(b64decode(form[3], validate=True), position))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, IndexError):
         return Foreign("its list of offsets is broken")
     return Metadata(form[1], int(form[2]), _ascending(marks, intent=False), _ascending(marks, intent=True))
 
@@ -110,26 +109,11 @@ def _ascending(marks: Iterable[tuple[int, bool]], *, intent: bool) -> tuple[int,
     return tuple(sorted(offset for offset, open_ in marks if open_ is intent))
 
 
-def _varint(number: int) -> bytes:
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
 def _offsets(packed: bytes, position: int) -> Iterator[tuple[int, bool]]:
-    above, number, shift = position, 0, 0
-    for byte in packed:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte & 0x80:
-            continue
+    above, at = position, 0
+    while at < len(packed):
+        number, at = varint.read(packed, at)
         above -= number >> 1
         if above < 0 or number < 2:
             raise ValueError
         yield above, bool(number & 1)
-        number, shift = 0, 0
-    if shift:
-        raise ValueError

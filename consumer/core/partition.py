@@ -15,7 +15,7 @@ from consumer.core.conclude import finish
 from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
 from consumer.core.flights import Flights
 from consumer.core.ids import Ids, Seen, Use, fingerprint
-from consumer.core.metadata import LONGEST, encode_runs
+from consumer.core.metadata import LONGEST, encode
 from consumer.core.outcome import Accepted, Duplicate, Expired, RateLimited, Subject, Unknown
 from consumer.core.parking import Entry, Parking, Reason
 from consumer.core.past import Past
@@ -491,7 +491,7 @@ class Partition:
 
     def _list(self, granted: tuple[int, ...]) -> str:
         intents = self.intents - (self.asked.keys() - set(granted))
-        return encode_runs(self.nonce, self._ticks, self._unended, intents, self.position)
+        return encode(self.nonce, self._ticks, self._unended, intents, self.position)
 
 
 def limits_of(request: Request, tenant: Tenant) -> tuple[Limit, ...]:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -63,7 +63,7 @@ class Sight:
 
     async def ready(self) -> Mapping[str, bool]:
         """The checks of all, each with its worker."""
-        answers = await self._ask(READY, [worker for worker in self._workers if worker.up])
+        answers = await self._ask(READY, self._workers)
         return self._checks({number: ready_of(answer) for number, answer in answers.items() if answer is not None})
 
     async def registry(self) -> CollectorRegistry:
@@ -117,10 +117,7 @@ class Sight:
         return answers
 
 
-async def _each(do: Callable[[Worker], Awaitable[None]], workers: Sequence[Worker]) -> None:
-    async def one(worker: Worker) -> None:
-        await do(worker)
-
+async def _each(do: Callable[[Worker], Coroutine[None, None, None]], workers: Sequence[Worker]) -> None:
     async with asyncio.TaskGroup() as tasks:
         for worker in workers:
-            tasks.create_task(one(worker))
+            tasks.create_task(do(worker))

@@ -21,7 +21,7 @@ from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka
 from consumer.core.encode import outcome_event
 from consumer.core.ending import Concluded
 from consumer.core.ids import Use, fingerprint
-from consumer.core.metadata import Metadata, encode
+from consumer.core.metadata import Metadata
 from consumer.core.outcome import (
     Accepted,
     Failed,
@@ -39,6 +39,7 @@ from consumer.core.suppression import OWN, Kind, Remembered, Suppression
 from consumer.core.suppression_list import Gathered, Listed
 from consumer.core.tick import Tick
 from consumer.ports import FencedError, Journal, UncertainError
+from tests.builders import metadata_text
 
 NOW = SystemClock().now
 DIGEST = b"\x07" * 16
@@ -91,7 +92,7 @@ async def owners(request: pytest.FixtureRequest) -> AsyncIterator[Owners]:
 
 
 def tick(number: int = 1, position: int = 4, *, unsettled: tuple[int, ...] = (), **more: object) -> Tick:
-    metadata = encode(Metadata("nonce", number, unsettled, ()), position)
+    metadata = metadata_text(Metadata("nonce", number, unsettled, ()), position)
     return Tick(number, position, metadata, **more)  # pyright: ignore[reportArgumentType]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from consumer.adapters.memory_kafka import Fault
 from consumer.core.attempt import Answered, InDoubt, NotSent, Stage
-from consumer.core.metadata import Metadata, encode
+from consumer.core.metadata import Metadata
 from consumer.core.outcome import (
     Accepted,
     Cancelled,
@@ -28,7 +28,7 @@ from consumer.core.record import Coordinates
 from consumer.core.reply import Reply
 from consumer.core.timestamp import format_timestamp
 from consumer.delivery import NOBODY
-from tests.builders import tenant
+from tests.builders import metadata_text, tenant
 from tests.flow.process import OK, Process, Seen, Setup, running
 from tests.flow.test_storms import blow
 
@@ -448,7 +448,7 @@ async def test_a_command_that_is_read_again_does_nothing() -> None:
         setup.request(sendAt=send_at(setup))
         await parked(setup, Reason.SEND_AT)
     # Somebody resets the group's offset to the command's, on purpose.
-    setup.kafka.committed[0] = (1, encode(Metadata("n"), 1))
+    setup.kafka.committed[0] = (1, metadata_text(Metadata("n"), 1))
     async with running(setup):
         setup.request("r-2")
         await setup.outcomes(3)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from consumer.core.metadata import Metadata, encode
+from consumer.core.metadata import Metadata
 from consumer.core.outcome import Expired
 from consumer.core.parking import Entry, Reason
 from consumer.core.record import Coordinates
 from consumer.ports import BrokenError
+from tests.builders import metadata_text
 from tests.flow.process import Process, Setup, running
 
 
@@ -34,7 +35,7 @@ async def test_records_that_an_operator_has_read_again_are_skipped() -> None:
         setup.request(f"r-{number}")
     async with running(setup):
         await setup.outcomes(3)
-    setup.kafka.committed[0] = (0, encode(Metadata("other"), 0))
+    setup.kafka.committed[0] = (0, metadata_text(Metadata("other"), 0))
     setup.request("new")
     async with running(setup):
         outcomes = await setup.outcomes(4)
@@ -53,7 +54,7 @@ async def test_offsets_that_were_deleted_are_no_start_at_the_beginning() -> None
 
 async def test_an_offset_behind_the_end_of_the_topic_is_refused() -> None:
     setup = Setup()
-    setup.kafka.committed[0] = (7, encode(Metadata("other"), 7))
+    setup.kafka.committed[0] = (7, metadata_text(Metadata("other"), 7))
     await _ends(setup, "is outside the topic")
 
 
@@ -82,7 +83,7 @@ async def test_a_parked_entry_that_points_to_nothing_is_expired() -> None:
     setup = Setup()
     gone = Coordinates(0, 999)
     setup.kafka.parked[0][999] = Entry(999, gone, "acme", "r-1", b"", 0.0, setup.clock.now(), Reason.RETRY)
-    setup.kafka.committed[0] = (0, encode(Metadata("other"), 0))
+    setup.kafka.committed[0] = (0, metadata_text(Metadata("other"), 0))
     async with running(setup):
         (concluded,) = await setup.outcomes(1)
     assert isinstance(concluded.outcome, Expired)
@@ -97,7 +98,7 @@ async def test_an_offset_commit_older_than_its_outcomes_makes_no_second_outcome(
     setup.request()
     async with running(setup):
         await setup.outcomes(1)
-    setup.kafka.committed[0] = (1, encode(left, 1))
+    setup.kafka.committed[0] = (1, metadata_text(left, 1))
     setup.request("r-2")
     async with running(setup):
         outcomes = await setup.outcomes(2)
@@ -110,7 +111,7 @@ async def test_an_offset_commit_older_than_a_parked_entry_starts_no_second_attem
     place = setup.request()
     entry = Entry(place.offset, place, "acme", "r-1", b"", 0.0, setup.clock.now() + 60, Reason.RETRY)
     setup.kafka.parked[0][place.offset] = entry
-    setup.kafka.committed[0] = (1, encode(Metadata("other", unsettled=(0,)), 1))
+    setup.kafka.committed[0] = (1, metadata_text(Metadata("other", unsettled=(0,)), 1))
     setup.request("r-2")
     async with running(setup):
         outcomes = await setup.outcomes(2)

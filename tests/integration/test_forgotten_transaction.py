@@ -19,11 +19,12 @@ from consumer.adapters.kafka.journal import KafkaJournal
 from consumer.adapters.kafka.producer import Outgoing, Producer
 from consumer.core.encode import outcome_event
 from consumer.core.ending import Concluded
-from consumer.core.metadata import Metadata, encode
+from consumer.core.metadata import Metadata
 from consumer.core.outcome import Expired, Subject
 from consumer.core.record import Coordinates, Headers
 from consumer.core.tick import Tick
 from devtools.broker import Broker
+from tests.builders import metadata_text
 
 NAMES = Names()
 NOW = 1_700_000_000.0
@@ -57,7 +58,7 @@ def encoded(one: Concluded, now: float) -> tuple[Headers, bytes]:
 
 
 def tick(number: int, *outcomes: Concluded) -> Tick:
-    return Tick(number, number, encode(Metadata("nonce", number), number), outcomes)
+    return Tick(number, number, metadata_text(Metadata("nonce", number), number), outcomes)
 
 
 async def make_topics(bootstrap: str) -> None:
@@ -83,7 +84,7 @@ async def test_what_a_frozen_broker_has_forgotten_to_end_is_never_among_what_the
         await former.start()
         headers, value = encoded(concluded("forgotten"), NOW)
         place = TopicPartition(NAMES.outcomes, 0)
-        await former.leave([Outgoing(place, b"acme", value, headers)], 7, encode(Metadata("former", 7), 7))
+        await former.leave([Outgoing(place, b"acme", value, headers)], 7, metadata_text(Metadata("former", 7), 7))
         await former.stop()
 
         opened = await journal.open(0)

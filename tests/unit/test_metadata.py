@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.metadata import INTENTS, LONGEST, Foreign, Metadata, decode, encode, encode_runs, room
+from consumer.core.metadata import INTENTS, LONGEST, Foreign, Metadata, decode, encode, room
 from consumer.core.partition import ROOM
 from consumer.core.runs import Runs
+from tests.builders import metadata_text
 
 
 @given(position=st.integers(0, 2**62), below=st.sets(st.integers(1, 2**40), max_size=60), data=st.data())
@@ -14,7 +15,7 @@ def test_what_was_written_is_read_back(position: int, below: set[int], data: st.
     offsets = sorted(position - distance for distance in below if distance <= position)
     intents = data.draw(st.sets(st.sampled_from(offsets))) if offsets else set[int]()
     metadata = Metadata("abc9", 17, tuple(o for o in offsets if o not in intents), tuple(sorted(intents)))
-    assert decode(encode(metadata, position), position) == metadata
+    assert decode(metadata_text(metadata, position), position) == metadata
 
 
 @given(text=st.text(max_size=200) | st.from_regex(r"1\.[a-z]+\.[0-9]+\.[A-Za-z0-9+/=]*", fullmatch=True))
@@ -35,7 +36,7 @@ def test_foreign_metadata_is_told_apart(text: str) -> None:
 def test_runs_are_written_as_their_offsets_one_by_one(offsets: set[int], data: st.DataObject) -> None:
     within = data.draw(st.sets(st.sampled_from(sorted(offsets)))) if offsets else set[int]()
     intents = within | data.draw(st.sets(st.integers(301, 400)))
-    runs, unsettled = encode_runs("n", 1, Runs(offsets), intents, 500), tuple(sorted(offsets - intents))
+    runs, unsettled = encode("n", 1, Runs(offsets), intents, 500), tuple(sorted(offsets - intents))
     assert decode(runs, 500) == Metadata("n", 1, unsettled, tuple(sorted(intents)))
 
 
@@ -54,7 +55,7 @@ def test_whatever_is_settled_first_the_list_keeps_within_its_bounds(start: int, 
                 break
             runs.add(position - 1)
     parked = range(-INTENTS * 2**33, 0, 2**33) if start else range(0)
-    metadata = encode_runs("a" * 32, 10**18 - 1, runs, [start + offset for offset in parked], position)
+    metadata = encode("a" * 32, 10**18 - 1, runs, [start + offset for offset in parked], position)
     assert len(metadata) <= LONGEST
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 from typing import NamedTuple
 
+from consumer.core import varint
+
 _HEAD = Struct(">ihhi")  # length of what follows, call, version, number of the request
 _SHORT, _INT, _LONG = Struct(">h"), Struct(">i"), Struct(">q")
 _OWNER = Struct(">qh")  # producer id and epoch
@@ -122,9 +124,9 @@ def fetch_offset(group: str, at: tuple[str, int]) -> Call:
     answers with the offset before (KIP-447).
     """
     topic, partition = at
-    one = _compact(topic) + _varint(2) + _INT.pack(partition) + _NO_TAGS
+    one = _compact(topic) + varint.write(2) + _INT.pack(partition) + _NO_TAGS
     stable = b"\x01"
-    return Call(9, 7, _compact(group) + _varint(2) + one + stable + _NO_TAGS, _codes_of_offset, _NO_TAGS)
+    return Call(9, 7, _compact(group) + varint.write(2) + one + stable + _NO_TAGS, _codes_of_offset, _NO_TAGS)
 
 
 def fetched_offset(answer: bytes) -> Offset | None:
@@ -140,13 +142,13 @@ def _offset(answer: bytes) -> tuple[Offset | None, list[int]]:
     """It, and the codes of the partition and of the whole."""
     at = _NUMBER + len(_NO_TAGS) + _THROTTLE
     offset, codes = None, list[int]()
-    topics, at = _read_varint(answer, at)
+    topics, at = varint.read(answer, at)
     for _ in range(topics - 1):
-        length, at = _read_varint(answer, at)
-        partitions, at = _read_varint(answer, at + length - 1)
+        length, at = varint.read(answer, at)
+        partitions, at = varint.read(answer, at + length - 1)
         for _ in range(partitions - 1):
             (committed,) = _LONG.unpack_from(answer, at + _INT.size)
-            length, at = _read_varint(answer, at + _INT.size + _LONG.size + _INT.size)  # behind the leader's epoch
+            length, at = varint.read(answer, at + _INT.size + _LONG.size + _INT.size)  # behind the leader's epoch
             metadata = answer[at : at + max(0, length - 1)].decode(errors="replace")
             at += max(0, length - 1)
             offset, codes = Offset(committed, metadata), [*codes, *_SHORT.unpack_from(answer, at)]
@@ -157,28 +159,7 @@ def _offset(answer: bytes) -> tuple[Offset | None, list[int]]:
 
 def _compact(value: str) -> bytes:
     octets = value.encode()
-    return _varint(len(octets) + 1) + octets
-
-
-def _varint(number: int) -> bytes:
-    octets = bytearray()
-    while number > 0x7F:
-        octets.append(number & 0x7F | 0x80)
-        number >>= 7
-    octets.append(number)
-    return bytes(octets)
-
-
-def _read_varint(answer: bytes, at: int) -> tuple[int, int]:
-    """An unsigned varint, and where it ends."""
-    number = shift = 0
-    while True:
-        octet = answer[at]
-        at += 1
-        number |= (octet & 0x7F) << shift
-        if octet <= 0x7F:
-            return number, at
-        shift += 7
+    return varint.write(len(octets) + 1) + octets
 
 
 def _topics(listed: Iterable[tuple[str, bytes, int]]) -> bytes:

@@ -13,7 +13,7 @@ the next transaction, and take the offset back. Only an answer that says "not ye
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
@@ -110,8 +110,7 @@ class Producer:
         for topic in topics:
             places[topic] = sorted(await self._client._wait_on_metadata(topic))  # noqa: SLF001  as in `commit`
         if places:
-            additions = (calls.add_partitions(self._who, places), calls.add_group(self._who, self._group))
-            await self._ask([_Question(CoordinationType.TRANSACTION, call) for call in additions])
+            await self._begin(places)
             await self._ask([_Question(CoordinationType.TRANSACTION, calls.end(self._who, commit=False))])
 
     async def committed(self, at: TopicPartition) -> calls.Offset:
@@ -129,11 +128,7 @@ class Producer:
         places = _by_topic(batch.place for batch in (rounds[0] if rounds else ()))
         for topic in places:
             await self._client._wait_on_metadata(topic)  # noqa: SLF001  the one call that says it is there; pinned
-        additions = [calls.add_partitions(self._who, places)] if places else []
-        # The group's answer is waited for as well: while it is being added, the broker refuses records of this
-        # transaction (as NotEnoughReplicas).
-        additions.append(calls.add_group(self._who, self._group))
-        await self._ask([_Question(CoordinationType.TRANSACTION, call) for call in additions])
+        await self._begin(places)
         offsets = calls.commit_offset(self._who, self._group, at, offset, metadata)
         first = self._produces(rounds[0]) if rounds else []
         await self._ask([_Question(CoordinationType.GROUP, offsets), *first])
@@ -144,6 +139,14 @@ class Producer:
     async def stop(self) -> None:
         """Hang up; bounded. An open transaction stays so until the next one fences this, or its timeout."""
         await stopped(self._client.close(), 1.0)
+
+    async def _begin(self, places: Mapping[str, Sequence[int]]) -> None:
+        """A transaction of these partitions, by topic, and the group."""
+        additions = [calls.add_partitions(self._who, places)] if places else []
+        # The group's answer is waited for as well: while it is being added, the broker refuses records of this
+        # transaction (as NotEnoughReplicas).
+        additions.append(calls.add_group(self._who, self._group))
+        await self._ask([_Question(CoordinationType.TRANSACTION, call) for call in additions])
 
     # records
 

@@ -153,10 +153,9 @@ class KafkaSource:
             return {}
         lags: dict[int, int] = {}
         for place in client.assignment():
-            end = client.highwater(place)
-            state: Any = client._subscription.subscription.assignment.state_value(place)  # noqa: SLF001
-            if end is not None and state is not None and state.has_valid_position:
-                lags[place.partition] = max(0, end - state.position)
+            end, position = client.highwater(place), self._position(place.partition)
+            if end is not None and position is not None:
+                lags[place.partition] = max(0, end - position)
         return lags
 
     async def stop(self) -> None:
