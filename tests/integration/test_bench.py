@@ -29,7 +29,7 @@ async def test_a_load_ends_as_accepted_is_measured_and_reaches_no_relay(stage: S
     waits = [told["latencySeconds"][name] for name in ("p50", "p90", "p99", "max")]
     assert waits == sorted(waits)
     assert 0 < waits[0] <= told["seconds"]
-    assert round(60 / told["seconds"]) == round(told["perSecond"])
+    assert told["perSecond"] == pytest.approx(60 / told["seconds"], rel=0.01)  # each is rounded
 
     paced = await bench(stage, "--tenant", "toy", "--requests", "5", "--rate", "10")
     assert paced.returncode == 0, paced.stderr
