@@ -251,6 +251,34 @@ SCENES = (
         "EmailConsumerRestarts", "another's process", "25m", series("process_start_time_seconds", "0x5 1x5 2x5 3x20")
     ),
     fires(
+        "EmailConsumerRestarts",
+        "a parent of workers",
+        "25m",
+        BUILD,
+        series("process_start_time_seconds", "0x5 1x5 2x5 3x20", worker="parent"),
+    ),
+    quiet(
+        "EmailConsumerRestarts",
+        "a worker, whose parent stays",
+        "25m",
+        BUILD,
+        series("process_start_time_seconds", "0x40", worker="parent"),
+        series("process_start_time_seconds", "0x5 1x5 2x5 3x20", worker="1"),
+    ),
+    fires(
+        "EmailConsumerWorkersRestart",
+        "three times",
+        "25m",
+        series("consumer_worker_restarts_total", "0x5 1x5 2x5 3x20"),
+    ),
+    quiet("EmailConsumerWorkersRestart", "once", "25m", series("consumer_worker_restarts_total", "0x5 1x40")),
+    quiet(
+        "EmailConsumerWorkersRestart",
+        "its parent was replaced, and counts anew",
+        "25m",
+        series("consumer_worker_restarts_total", "9x5 0x5 1x40"),
+    ),
+    fires(
         "EmailConsumerLoopBlocked",
         "by seconds",
         "20m",
