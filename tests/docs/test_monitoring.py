@@ -12,6 +12,7 @@ import yaml
 
 from consumer.__main__ import main
 from consumer.adapters.metrics import CALLS, TABLE
+from consumer.adapters.metrics.merge import WORKER
 from consumer.adapters.metrics.table import Form, Metric
 from consumer.settings import Settings, variables
 from devtools import dashboard
@@ -32,7 +33,8 @@ PAGES = sorted(RUNBOOKS.glob("Email*.md"))
 
 def _served() -> dict[str, dict[str, tuple[str, ...]]]:
     """Each series that can be had, with its labels and their values."""
-    found: dict[str, dict[str, tuple[str, ...]]] = {name: {} for name in LIBRARY | RECORDED}
+    found: dict[str, dict[str, tuple[str, ...]]] = {name: {} for name in RECORDED}
+    found |= {name: {WORKER: ()} for name in LIBRARY}
     found |= {"consumer_build_info": {}, "consumer_ingress_build_info": {}}
     for row in ROWS:
         endings = ("_bucket", "_sum", "_count") if row.form is Form.HISTOGRAM else ("",)
