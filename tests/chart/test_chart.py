@@ -252,8 +252,9 @@ def test_alerts_point_to_their_pages_and_those_not_wanted_are_gone() -> None:
     rules = of_kind(rendered(HERE / "monitored.yaml"), "PrometheusRule")
     assert rules["metadata"]["labels"]["release"] == "prometheus"
     alerts = {rule["alert"]: rule for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule}
-    assert "EmailConsumerProducersBroken" not in alerts
-    assert len(alerts) == 28
+    written = yaml.safe_load((CHART / "files/rules.yaml").read_text())["groups"]
+    every = {rule["alert"] for group in written for rule in group["rules"] if "alert" in rule}
+    assert every - alerts.keys() == {"EmailConsumerProducersBroken"}
     for name, rule in alerts.items():
         assert rule["annotations"]["runbook_url"] == f"https://wiki.example/email/{name}.md"
         assert rule["labels"]["team"] == "mail"

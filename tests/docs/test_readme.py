@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from consumer.__main__ import main
+from consumer.adapters import schemas
 from consumer.core.tenants import Faults, parse_tenants
 from consumer.settings import reference
 
@@ -71,3 +73,4 @@ def test_the_tenants_file_that_is_shown_is_one() -> None:
     tenants = parse_tenants(yaml.safe_load(text), secrets=secrets)
     assert not isinstance(tenants, Faults), tenants
     assert sorted(tenants) == ["acme", "other", "signed"]
+    assert jsonschema_rs.validator_for(schemas.load("tenant.v1")).is_valid(yaml.safe_load(text))

@@ -7,6 +7,7 @@ import pytest
 
 from consumer.adapters.schemas import load
 from consumer.core import wire
+from consumer.core.tenant_fields import FIELDS
 
 REQUEST = load("send-email.v1")
 OUTCOME = load("send-email.outcome.v1")
@@ -105,6 +106,10 @@ def test_the_types_have_the_rules_of_the_schema() -> None:
     assert definitions["attachment"]["pattern"] == definitions["url"]["pattern"]
     assert FEEDBACK["definitions"] == {name: definitions[name] for name in ("recipient", "timestamp")}
     assert definitions["headerValue"]["pattern"] == wire.LINE
+
+
+def test_the_keys_of_a_tenant_are_those_that_are_read() -> None:
+    assert TENANT["definitions"]["tenant"]["properties"].keys() == FIELDS.keys()
 
 
 @pytest.mark.parametrize(
