@@ -9,7 +9,7 @@ import yaml
 
 _PAGE = Path(__file__).parent / "readme.md"
 
-_MAPS = {"settings", "fromSecret", "fromConfigMap"}
+_MAPS = {"settings", "fromSecret", "fromConfigMap", "tenants"}
 
 
 def readme(schema: Mapping[str, Any], values: Path) -> str:

@@ -1,4 +1,4 @@
-"""helm/values.schema.json: schema.yaml beside this, closed, with the consumer's own settings put in."""
+"""helm/values.schema.json: schema.yaml beside this, closed, with the consumer's own settings and a tenant's keys put in."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ import yaml
 from pydantic import ByteSize, SecretStr
 from pydantic.fields import FieldInfo
 
+from consumer.adapters import schemas
 from consumer.settings import variables
 from consumer.settings.load import Variable
 
@@ -48,6 +49,8 @@ def schema() -> Schema:
     properties["settings"] |= _grouped({one: kind_of_setting(one.info) for one in settings}, everywhere=True)
     properties["fromSecret"] |= _grouped(dict.fromkeys([*secrets, *files], _FROM))
     properties["fromConfigMap"] |= _grouped(dict.fromkeys(files, _FROM))
+    tenants = _without_patterns(schemas.load("tenant.v1"))
+    properties["tenants"] |= {name: tenants[name] for name in ("additionalProperties", "properties")}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the chart of the email consumer",
@@ -55,6 +58,7 @@ def schema() -> Schema:
         "additionalProperties": False,
         # What Helm itself, and charts that have this one as a part, put beside them.
         "properties": {**properties, "global": {"type": "object"}, "enabled": {"type": "boolean"}},
+        "definitions": tenants["definitions"],
     }
 
 
@@ -64,6 +68,13 @@ def _close(value: Schema) -> None:
         value["additionalProperties"] = False
         for inner in value["properties"].values():
             _close(inner)
+
+
+def _without_patterns(schema: Any) -> Any:  # noqa: ANN401  whatever JSON holds
+    """Helm would quote what does not match, a password too, and reads patterns otherwise: the consumer judges those."""
+    if isinstance(schema, dict):
+        return {name: _without_patterns(value) for name, value in schema.items() if name != "pattern"}
+    return [_without_patterns(value) for value in schema] if isinstance(schema, list) else schema
 
 
 def _grouped(found: dict[Variable, Schema], *, everywhere: bool = False) -> Schema:

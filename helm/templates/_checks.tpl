@@ -19,6 +19,16 @@
 {{- end -}}
 {{- end -}}
 
+{{- range list "http.host" "http.port" "ingress.host" "ingress.port" "ingress.wait" "topics.partitions" "work.workers" "work.drain_within" -}}
+{{- $variable := printf "CONSUMER_%s" (replace "." "__" .) | upper -}}
+{{- if hasKey $own $variable -}}
+{{- $wrong = append $wrong (printf "extraEnv says %s, which the chart has to know itself: say settings.%s" $variable .) -}}
+{{- end -}}
+{{- end -}}
+{{- if hasKey $own "CONSUMER_KAFKA__GROUP_INSTANCE_ID" -}}
+{{- $wrong = append $wrong "extraEnv says CONSUMER_KAFKA__GROUP_INSTANCE_ID: two pods would share it. With kind StatefulSet each pod's name is its id" -}}
+{{- end -}}
+
 {{- range $group, $fields := $v.settings -}}
 {{- range $field, $value := $fields -}}
 {{- if and (hasKey $own (printf "CONSUMER_%s__%s" $group $field | upper)) (not (kindIs "invalid" $value)) -}}
@@ -73,6 +83,14 @@
 {{- $wrong = append $wrong "autoscaling.minReplicas must be at most autoscaling.maxReplicas" -}}
 {{- end -}}
 {{- end -}}
+{{- if eq $v.autoscaling.kind "keda" -}}
+{{- if not $v.settings.kafka.bootstrap_servers -}}
+{{- $wrong = append $wrong "autoscaling.kind keda needs settings.kafka.bootstrap_servers: KEDA asks Kafka itself, and reads no extraEnv" -}}
+{{- end -}}
+{{- if and (hasPrefix "SASL" ($v.settings.kafka.security_protocol | default "PLAINTEXT")) (not $v.autoscaling.keda.authenticationRef) -}}
+{{- $wrong = append $wrong "autoscaling.keda.authenticationRef has to name a TriggerAuthentication: KEDA asks Kafka itself, and Kafka wants a login (settings.kafka.security_protocol)" -}}
+{{- end -}}
+{{- end -}}
 {{- if and (eq $v.autoscaling.kind "hpa") (not (dig "requests" "cpu" "" $v.resources)) -}}
 {{- $wrong = append $wrong "autoscaling.kind hpa needs resources.requests.cpu: it is what the utilization is a part of" -}}
 {{- end -}}
@@ -94,6 +112,12 @@
 {{- $wrong = append $wrong "settings.http.host must be reachable from outside of the pod for probes and Prometheus: leave it unset" -}}
 {{- end -}}
 
+{{- $limit := include "consumer.octets" (dig "limits" "memory" "" $v.resources) | float64 -}}
+{{- $attachments := mulf $workers (include "consumer.octets" ($v.settings.attachments.memory | default "512MiB") | float64) -}}
+{{- if and (gt $limit 0.0) (ge $attachments $limit) -}}
+{{- $wrong = append $wrong (printf "resources.limits.memory is %s, and attachments alone may take %s of it (settings.attachments.memory)%s: the pod would be killed" (dig "limits" "memory" "" $v.resources | toString) ($v.settings.attachments.memory | default "512MiB" | toString) $each) -}}
+{{- end -}}
+
 {{- if $v.httpApi.enabled -}}
 {{- if and (hasKey $v.settings.ingress "port") (eq (int $v.settings.ingress.port) 0) -}}
 {{- $wrong = append $wrong "settings.ingress.port must not be 0: the Service has to know it" -}}
@@ -107,8 +131,18 @@
 {{- if and $v.httpApi.ingress.enabled (not $v.httpApi.ingress.hosts) -}}
 {{- $wrong = append $wrong "httpApi.ingress.hosts has to name a host: without one it would answer for all" -}}
 {{- end -}}
+{{- with $v.httpApi.autoscaling -}}
+{{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) -}}
+{{- $wrong = append $wrong "httpApi.autoscaling.minReplicas must be at most httpApi.autoscaling.maxReplicas" -}}
+{{- end -}}
+{{- if and .enabled (not (dig "requests" "cpu" "" $v.httpApi.resources)) -}}
+{{- $wrong = append $wrong "httpApi.autoscaling needs httpApi.resources.requests.cpu: it is what the utilization is a part of" -}}
+{{- end -}}
+{{- end -}}
 {{- else if $v.httpApi.ingress.enabled -}}
 {{- $wrong = append $wrong "httpApi.ingress.enabled needs httpApi.enabled: there would be nothing behind it" -}}
+{{- else if $v.httpApi.autoscaling.enabled -}}
+{{- $wrong = append $wrong "httpApi.autoscaling.enabled needs httpApi.enabled: there would be nothing to scale" -}}
 {{- end -}}
 
 {{- if $wrong -}}

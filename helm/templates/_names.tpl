@@ -84,6 +84,11 @@ labels:
   {{- include "consumer.api.labels" . | nindent 2 }}
 {{- end }}
 
+{{- define "consumer.topics.selector" -}}
+app.kubernetes.io/name: {{ include "consumer.name" . | trunc 56 | trimSuffix "-" }}-topics
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "consumer.api.port" -}}
 {{ .Values.settings.ingress.port | default 8081 | int }}
 {{- end }}

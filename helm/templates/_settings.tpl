@@ -86,6 +86,13 @@ Called with (dict "values" .Values "groups" (list ...)); no groups are all group
 {{- mulf $number (get (dict "ms" 0.001 "s" 1.0 "" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0) $unit) | ceil | int -}}
 {{- end }}
 
+{{/* An amount of memory in octets, as Kubernetes (512Mi, 1Gi, 1G) and as settings say it (512MiB, 1 GB, a number); 0: not said. */}}
+{{- define "consumer.octets" -}}
+{{- $text := include "consumer.text" . | trim -}}
+{{- $unit := regexReplaceAll "^[0-9.]+ *" $text "" | lower | trimSuffix "b" -}}
+{{- mulf (regexFind "^[0-9]+([.][0-9]+)?" $text | float64) (get (dict "" 1.0 "k" 1e3 "m" 1e6 "g" 1e9 "t" 1e12 "ki" 1024.0 "mi" 1048576.0 "gi" 1073741824.0 "ti" 1099511627776.0) $unit | default 0.0) -}}
+{{- end }}
+
 {{/* How long leaving takes at most: the drain, and what the last transactions, connections and the group need behind it. */}}
 {{- define "consumer.leaving" -}}
 {{- add (include "consumer.seconds" (.Values.settings.work.drain_within | default "20s") | int) 10 -}}

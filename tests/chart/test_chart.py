@@ -303,11 +303,30 @@ def test_the_notes_say_the_next_three_commands_and_they_exist(
         assert [option for option in re.findall(r"--\w+", options) if option not in known] == []
 
 
-def _notes(folder: Path) -> str:
+@pytest.mark.parametrize(
+    ("more", "hint"),
+    [
+        ("podMonitor.enabled=false", "Nobody scrapes its metrics"),
+        (
+            "networkPolicy.enabled=true,settings.pii.url=https://v",
+            "settings.tenants.url, settings.pii.url needs networkP",
+        ),
+        ("autoscaling.kind=hpa", "kubectl --namespace mail get hpa"),
+        ("httpApi.enabled=true,httpApi.autoscaling.enabled=true", "kubectl --namespace mail get hpa"),
+        ("httpApi.enabled=true", "http://mail-consumer-ingress.mail:80/send-email, header Tenant"),
+    ],
+)
+def test_the_notes_say_what_these_values_leave_to_be_done(tmp_path: Path, more: str, hint: str) -> None:
+    quiet = "podMonitor.enabled=true,networkPolicy.extraEgress[0].ports[0].port=443"
+    assert hint in _notes(tmp_path / "with", "--set", more)
+    assert hint not in _notes(tmp_path / "without", "--set", quiet)
+
+
+def _notes(folder: Path, *more: str) -> str:
     """Helm shows them only to a cluster: here they are made part of an object."""
     chart = folder / "chart"
     shutil.copytree(CHART, chart)
     (chart / "templates/NOTES.txt").rename(chart / "templates/_notes.tpl")
     shown = '{{ include (print $.Template.BasePath "/_notes.tpl") . | indent 2 }}'
     (chart / "templates/notes.yaml").write_text(f"kind: Notes\nmetadata: {{name: notes}}\ntext: |\n{shown}\n")
-    return of_kind(rendered(LEAST, chart=chart), "Notes")["text"]
+    return of_kind(rendered(LEAST, *more, chart=chart), "Notes")["text"]

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.chart, pytest.mark.usefixtures("with_helm")]
 
 HERE = Path(__file__).parent / "values"
 SECRET = trustme.CA().cert_pem.bytes().decode()  # in place of any file: some have to hold certificates
+SCALED = HERE / "http-api-scaled.yaml"
 OUTSIDE, INSIDE = HERE / "http-api.yaml", HERE / "http-api-inside.yaml"
 
 
@@ -83,6 +84,39 @@ def test_callers_reach_its_calls_and_scrapers_its_metrics() -> None:
     assert [[port["port"] for port in rule["ports"]] for rule in egress] == [[53, 53], [9093]]  # no relay
 
 
+def test_a_token_endpoint_is_let_through_for_all_that_talk_to_kafka() -> None:
+    objects = rendered(SCALED)
+    policies = {one["metadata"]["name"]: one for one in objects if one["kind"] == "NetworkPolicy"}
+    ports = {
+        name: [[port["port"] for port in rule["ports"]] for rule in one["spec"]["egress"]]
+        for name, one in policies.items()
+    }
+    assert ports == {
+        "mail-consumer": [[53, 53], [9093], [443], [25, 465, 587, 2525], [8080]],
+        "mail-consumer-ingress": [[53, 53], [9093], [443]],
+        "mail-consumer-topics": [[53, 53], [9093], [443]],
+    }
+    job = of_kind(objects, "Job")
+    topics = policies["mail-consumer-topics"]
+    assert topics["spec"]["podSelector"]["matchLabels"] == job["spec"]["template"]["metadata"]["labels"]
+    before, then = (one["metadata"]["annotations"] for one in (topics, job))
+    assert before["helm.sh/hook"] == then["helm.sh/hook"] == "pre-install,pre-upgrade"
+    assert (before["helm.sh/hook-weight"], then.get("helm.sh/hook-weight", "0")) == ("-1", "0")
+
+
+def test_scaled_by_cpu_and_its_calls_and_not_by_each_upgrade() -> None:
+    objects = rendered(SCALED)
+    scaled = of_kind(objects, "HorizontalPodAutoscaler")["spec"]
+    deployment = api_of_kind(objects, "Deployment")
+    assert scaled["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    assert "replicas" not in deployment["spec"]  # or each upgrade would undo what was scaled
+    assert (scaled["minReplicas"], scaled["maxReplicas"]) == (3, 20)
+    cpu, in_flight = scaled["metrics"]
+    assert cpu["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
+    assert in_flight["pods"]["metric"] == {"name": "consumer_ingress_in_flight"}
+    assert scaled["behavior"] == {"scaleDown": {"stabilizationWindowSeconds": 120}}
+
+
 def test_the_kubernetes_ingress_has_the_paths_of_the_api_and_nothing_else() -> None:
     objects = rendered(OUTSIDE)
     spec = api_of_kind(objects, "Ingress")["spec"]
@@ -138,6 +172,9 @@ def test_the_service_is_called_where_it_listens() -> None:
         ("settings.ingress.host=127.0.0.1", "settings.ingress.host must be reachable"),
         ("httpApi.ingress.hosts=null", "httpApi.ingress.hosts has to name a host"),
         ("httpApi.enabled=false", "httpApi.ingress.enabled needs httpApi.enabled"),
+        ("httpApi.enabled=false,httpApi.ingress.enabled=false,httpApi.autoscaling.enabled=true", "nothing to scale"),
+        ("httpApi.autoscaling.enabled=true,httpApi.autoscaling.minReplicas=11", "minReplicas must be at most"),
+        ("httpApi.autoscaling.enabled=true,httpApi.resources.requests.cpu=null", "needs httpApi.resources.requests.c"),
         ("httpApi.replica=2", "replica"),
         ("httpApi.ingress.host=a", "host"),
         ("httpApi.service.type=Cluster", "type"),

@@ -28,6 +28,10 @@ LEAST = HERE / "least.yaml"
         ("probes.liveness.period=3", "period"),
         ("autoscaling.kind=keta", "kind"),
         ("autoscaling.keda.lag=3", "lag"),
+        ("httpApi.autoscaling.kind=hpa", "kind"),
+        ("tenants.acme.domain=x.example", "acme"),
+        ("tenants.tenants.acme.smpt_host=x.example", "smpt_host"),
+        ("tenants.default.smtp_scheme=tls", "smtp_scheme"),
         ("podDisruptionBudget.maxUnavailable=all", "maxUnavailable"),
         ("podDisruptionBudget.maxUnavailable=0", "maxUnavailable"),
         ("image.digest=abc", "digest"),
@@ -59,6 +63,20 @@ def test_a_value_that_is_misspelt_or_impossible_is_named(wrong: str, named: str)
         ("autoscaling.kind=keda,autoscaling.maxReplicas=7", "autoscaling.maxReplicas is 7, but 6 partitions"),
         ("autoscaling.kind=keda,autoscaling.minReplicas=5,autoscaling.maxReplicas=4", "minReplicas must be at most"),
         ("autoscaling.kind=hpa,resources.requests.cpu=", "needs resources.requests.cpu"),
+        (
+            "autoscaling.kind=keda,settings.kafka.security_protocol=SASL_SSL",
+            "autoscaling.keda.authenticationRef has to name a TriggerAuthentication",
+        ),
+        (
+            "autoscaling.kind=keda,settings.kafka.bootstrap_servers=,extraEnv[0].name=CONSUMER_KAFKA__BOOTSTRAP_SERVERS",
+            "autoscaling.kind keda needs settings.kafka.bootstrap_servers",
+        ),
+        ("extraEnv[0].name=CONSUMER_HTTP__PORT", "the chart has to know itself: say settings.http.port"),
+        ("extraEnv[0].name=CONSUMER_WORK__WORKERS", "the chart has to know itself: say settings.work.workers"),
+        ("extraEnv[0].name=CONSUMER_KAFKA__GROUP_INSTANCE_ID", "two pods would share it"),
+        ("resources.limits.memory=512Mi", "limits.memory is 512Mi, and attachments alone may take 512MiB of it"),
+        ("settings.attachments.memory=2GB", "limits.memory is 1Gi, and attachments alone may take 2GB of it"),
+        ("settings.work.workers=2", "512MiB of it (settings.attachments.memory) with 2 workers each"),
         ("terminationGracePeriodSeconds=29", "must be at least 30: settings.work.drain_within"),
         ("settings.work.drain_within=5m,terminationGracePeriodSeconds=300", "must be at least 310"),
         ("podMonitor.enabled=true,serviceMonitor.enabled=true", "would both scrape each pod"),
@@ -76,7 +94,16 @@ def test_what_cannot_work_is_refused_with_what_to_do(wrong: str, rule: str) -> N
 
 
 @pytest.mark.parametrize(
-    "fits", ["replicas=6", "settings.topics.partitions=7,replicas=7", "terminationGracePeriodSeconds=30"]
+    "fits",
+    [
+        "replicas=6",
+        "settings.topics.partitions=7,replicas=7",
+        "terminationGracePeriodSeconds=30",
+        "resources.limits.memory=513Mi",
+        "resources.limits.memory=537M",
+        "resources.limits.memory=null",
+        "settings.attachments.memory=256MB,settings.work.workers=3",
+    ],
 )
 def test_what_just_fits_is_taken(fits: str) -> None:
     assert rendered(LEAST, "--set", fits)
@@ -88,10 +115,25 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert len(re.findall(r"^  - ", said, re.MULTILINE)) == 4
 
 
+MICROSOFT, DKIM = "tenants.tenants.acme.microsoft_auth", "tenants.default.dkim"
+
+
 @pytest.mark.parametrize(
-    "place", ["default.smtp_pass", "tenants.acme.microsoft_auth.client_secret", "default.dkim.private_key"]
+    ("secret", "given"),
+    [
+        ("smtp_pass", "tenants.default.smtp_pass=c4n4ry"),
+        ("client_secret", f"{MICROSOFT}.tenant_id=a,{MICROSOFT}.client_id=b,{MICROSOFT}.client_secret=c4n4ry"),
+        ("private_key", f"{DKIM}.domain=acme.example,{DKIM}.selector=s1,{DKIM}.private_key=c4n4ry"),
+    ],
 )
-def test_a_password_among_the_values_is_refused_and_not_repeated(place: str) -> None:
-    said = refused(HERE / "tenants-inline.yaml", "--set", f"tenants.{place}=c4n4ry")
-    assert f"tenants holds {place.rsplit('.', maxsplit=1)[-1]}" in said
+def test_a_password_among_the_values_is_refused_and_not_repeated(secret: str, given: str) -> None:
+    said = refused(HERE / "tenants-inline.yaml", "--set", given)
+    assert f"tenants holds {secret}" in said
+    assert "c4n4ry" not in said
+
+
+def test_a_password_in_the_wrong_place_is_not_repeated_either() -> None:
+    said = refused(HERE / "tenants-inline.yaml", "--set", "tenants.default.smtp_scheme=c4n4ry,tenants.acme=c4n4ry")
+    assert "'/tenants/default/smtp_scheme'" in said
+    assert "additional properties 'acme' not allowed" in said
     assert "c4n4ry" not in said
