@@ -77,7 +77,7 @@ class Client:
         self._sending: Counter[str] = Counter()
         self._early: dict[str, dict[str, OutcomeEvent]] = {}
 
-    async def submit(
+    async def submit(  # noqa: PLR0913  each by its name, and all but two have a default
         self,
         tenant: str,
         data: Mapping[str, object],
@@ -85,11 +85,12 @@ class Client:
         request_id: str | None = None,
         event_type: str = SEND_EMAIL,
         traceparent: str | None = None,
+        tracestate: str | None = None,
         within: float = WITHIN,
     ) -> Submitted:
         """Write a request; it has come to Kafka when this returns. Without an id it gets a new one.
 
-        `traceparent` names the span that asks: those of the consumer come below it.
+        `traceparent` names the span that asks: those of the consumer come below it. `tracestate` is what goes with it.
 
         Raises `KafkaAwayError`: submit it again under the same id then; `TooLargeError`: do not. Nothing else is
         checked here; what breaks the schema ends as an outcome (`consumer validate` tells before). What Kafka has not
@@ -97,7 +98,7 @@ class Client:
         """
         asked = events.request(request_id or str(uuid.uuid4()), tenant, data, event_type, source=self._source)
         if traceparent is not None:
-            asked = events.below(asked, traceparent)
+            asked = events.below(asked, traceparent, tracestate)
         return await self.emit(asked, within=within)
 
     async def emit(self, emission: Emission, *, within: float = WITHIN) -> Submitted:

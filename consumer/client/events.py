@@ -109,9 +109,10 @@ def request(
     return Emission(tenant.encode(), json.dumps(event, ensure_ascii=False).encode(), STRUCTURED, event_id)
 
 
-def below(emission: Emission, traceparent: str) -> Emission:
-    """The same record as the work of this span (W3C Trace Context, 3.2): in a header, whichever way it is wrapped."""
-    return replace(emission, headers=(*emission.headers, ("traceparent", traceparent.encode())))
+def below(emission: Emission, traceparent: str, tracestate: str | None = None) -> Emission:
+    """The same record as the work of this span (W3C Trace Context, 3): in headers, whichever way it is wrapped."""
+    state = () if tracestate is None else (("tracestate", tracestate.encode()),)
+    return replace(emission, headers=(*emission.headers, ("traceparent", traceparent.encode()), *state))
 
 
 def raw(content: bytes, *, tenant: str | None, event_id: str | None, operation: Operation | None = None) -> Emission:

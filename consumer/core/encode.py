@@ -116,6 +116,8 @@ def _attributes(subject: Subject, source: str) -> list[tuple[str, bytes]]:
         attributes.append(("ce_correlationid", subject.correlation_id.encode()))
     if subject.traceparent is not None:
         attributes.append(("ce_traceparent", subject.traceparent.encode()))
+    if subject.tracestate is not None:
+        attributes.append(("ce_tracestate", subject.tracestate.encode()))
     return attributes
 
 

@@ -20,6 +20,7 @@ from consumer.core.frozen import frozen
 from consumer.core.outcome import Invalid, Subject
 from consumer.core.record import Record
 from consumer.core.timestamp import parse_timestamp
+from consumer.core.trace import Trace, trace
 
 MAX_VALUE = 10 * 1024 * 1024
 
@@ -30,7 +31,7 @@ _PLAIN = {name: _AS_PLAIN.get(name, name) for name in attribute.RULES}
 _BINARY = {name: _AS_BINARY.get(name, f"ce_{name}") for name in attribute.RULES}
 _OF_PLAIN = {header: name for name, header in _PLAIN.items()}
 _PLAIN_HEADERS = frozenset(("tenant", "request_id", "operation", "content-type", "expirytime", "correlationid"))
-_TRACES = frozenset(("traceparent", "ce_traceparent"))
+_TRACES = frozenset((*attribute.TRACE, *(f"ce_{name}" for name in attribute.TRACE)))
 _MAGIC = b"\x00"
 _MAGIC_BYTES = 5  # Confluent's wire format: the magic byte and the id of a schema
 _BOM = b"\xef\xbb\xbf"
@@ -112,8 +113,9 @@ def _headers(record: Record) -> tuple[Headers, tuple[_Flaw, ...]]:
     flaws: list[_Flaw] = []
     for written, value in record.headers:
         name = written.lower()
-        if name in _TRACES:  # one that is none, or comes twice, is ignored: W3C Trace Context, 3.2 and 4.3
-            headers[name] = "" if name in headers else value.decode(errors="replace")
+        if name in _TRACES:  # several states are one list, several parents are none (W3C Trace Context, 3.2 and 3.3.1)
+            text = value.decode(errors="replace")
+            headers[name] = f"{headers[name]},{text}" if name in headers else text
         elif name not in _PLAIN_HEADERS and not name.startswith("ce_"):
             continue
         elif name in headers:
@@ -218,7 +220,7 @@ def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_
         value = unwrapped.attributes.get(name)
         if value is None and name in attribute.REQUIRED:
             flaws.append(_Flaw(f"{unwrapped.place(name)}: missing"))
-        elif value is not None and (name != "traceparent" or isinstance(value, str)):
+        elif value is not None and (name not in attribute.TRACE or isinstance(value, str)):
             error = rule(value) if isinstance(value, str) else "not a string"
             if error is None:
                 known[name] = cast("str", value)
@@ -229,13 +231,13 @@ def _known(unwrapped: _Unwrapped, kinds: Kinds) -> tuple[dict[str, str], tuple[_
 
 def _subject(record: Record, headers: Headers, known: Mapping[str, str], kinds: Kinds) -> Subject:
     get = known.get
-    trace = _trace(get("traceparent")) or _trace(headers.get("traceparent"))  # the event's own before its transport's
+    parent, state = _trace(known) or _trace(headers) or (None, None)  # the event's own before its transport's
     type_ = kinds.types.get(get("type", ""))
-    return Subject(record.at, record.origin, get("tenant"), get("id"), type_, get("correlationid"), trace)
+    return Subject(record.at, record.origin, get("tenant"), get("id"), type_, get("correlationid"), parent, state)
 
 
-def _trace(text: str | None) -> str | None:
-    return attribute.traceparent(text) if text else None
+def _trace(given: Mapping[str, str]) -> Trace | None:
+    return trace(given.get("traceparent"), given.get("tracestate"))
 
 
 def _refused(subject: Subject, flaws: tuple[_Flaw, ...]) -> Refused:

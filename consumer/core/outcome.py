@@ -194,6 +194,7 @@ class Subject:
     type: str | None = None
     correlation_id: str | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
 
 
 Kind: TypeAlias = Literal[

@@ -21,6 +21,7 @@ from consumer.client import Client, KafkaAwayError, OutcomeEvent, Submitted, Too
 from consumer.core import attribute
 from consumer.core.attribute import media_type
 from consumer.core.judge import Judge
+from consumer.core.trace import Trace, trace
 from consumer.ingress.openapi import ID_HEADERS, PATHS, document
 
 LARGEST = 900_000
@@ -120,7 +121,7 @@ class Ingress:
         type_ = PATHS[request.path]
         tenant = _tenant(request)
         data = await self._data(request, type_)
-        submitted = await self._submitted(tenant, data, request_id, type_, traceparent=_trace(request))
+        submitted = await self._submitted(tenant, data, request_id, type_, trace=_trace(request))
         seen = await submitted.outcome(self._limits.wait)
         if seen is None:
             body = {"message": "The request was taken; its outcome is still to come.", "requestId": request_id}
@@ -128,13 +129,20 @@ class Ingress:
         return _outcome(seen, request_id)
 
     async def _submitted(
-        self, tenant: str, data: Mapping[str, object], request_id: str, type_: str, *, traceparent: str | None
+        self, tenant: str, data: Mapping[str, object], request_id: str, type_: str, *, trace: Trace | None
     ) -> Submitted:
         """The request, once it is in Kafka."""
+        parent, state = trace or (None, None)
         try:
             within = self._limits.wait
             return await self._client.submit(
-                tenant, data, request_id=request_id, event_type=type_, traceparent=traceparent, within=within
+                tenant,
+                data,
+                request_id=request_id,
+                event_type=type_,
+                traceparent=parent,
+                tracestate=state,
+                within=within,
             )
         except KafkaAwayError as error:
             self._metrics.unpublished("no-answer" if isinstance(error.__cause__, TimeoutError) else "kafka-away")
@@ -190,10 +198,10 @@ def _id(request: web.Request) -> str:
     return named[0]
 
 
-def _trace(request: web.Request) -> str | None:
-    """The caller's span. One that is none, or comes twice, is no error: W3C Trace Context, 3.2 and 4.3."""
-    named = request.headers.getall("traceparent", [])
-    return attribute.traceparent(named[0]) if len(named) == 1 else None
+def _trace(request: web.Request) -> Trace | None:
+    """The caller's span. Several states are one list, several parents are none (W3C Trace Context, 3.2 and 3.3.1)."""
+    parent, state = (",".join(request.headers.getall(name, [])) for name in attribute.TRACE)
+    return trace(parent, state)
 
 
 def _outcome(seen: OutcomeEvent, request_id: str) -> web.Response:

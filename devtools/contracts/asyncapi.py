@@ -70,7 +70,7 @@ def _channel(address: str, description: str, types: list[str]) -> Node:
 
 def _request(type_: str, shown: dict[str, Node]) -> Node:
     required = ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_tenant"]
-    more = ["ce_expirytime", "ce_correlationid", "ce_traceparent"]
+    more = ["ce_expirytime", "ce_correlationid", "ce_traceparent", "ce_tracestate"]
     examples = [
         {"name": name.replace(" ", "-"), "summary": name, "headers": _binary(type_), "payload": data}
         for name, data in shown.items()
@@ -80,7 +80,7 @@ def _request(type_: str, shown: dict[str, Node]) -> Node:
 
 def _outcome(type_: str) -> Node:
     required = ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_originpartition", "ce_originoffset"]
-    more = ["ce_tenant", "ce_causationid", "ce_correlationid", "ce_traceparent"]
+    more = ["ce_tenant", "ce_causationid", "ce_correlationid", "ce_traceparent", "ce_tracestate"]
     told = ((ending, *samples.outcome(ending)) for ending in samples.endings())
     examples = [
         {"name": samples.name_of(ending), "headers": headers, "payload": body}

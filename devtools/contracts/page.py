@@ -45,6 +45,7 @@ _ATTRIBUTES = {
     "expirytime": "no later than this (RFC 3339)",
     "datacontenttype": "JSON, if it is given",
     "traceparent": "goes on in the outcome (W3C Trace Context); one that is none is ignored",
+    "tracestate": "goes on beside `traceparent`, in at most 512 characters; one that is none is ignored",
 }
 _PLAIN = {"id": "request_id", "type": "operation", "datacontenttype": "content-type"}
 _NOT_PLAIN = {"specversion", "source"}

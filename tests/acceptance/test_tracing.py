@@ -22,7 +22,7 @@ async def test_a_trace_goes_from_the_request_to_its_outcome_and_spans_nest(stage
             OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint,
             OTEL_BSP_SCHEDULE_DELAY="100",
         )
-        headers = (("tenant", b"acme"), ("request_id", b"r-1"), ("traceparent", GIVEN))
+        headers = (("tenant", b"acme"), ("request_id", b"r-1"), ("traceparent", GIVEN), ("tracestate", b"rojo=1"))
         body = mail(to=[f"{CANARY}@example.com"], subject=CANARY, text=CANARY)
         told = await stage.outcomes.of(await stage.requests.send(json.dumps(body).encode(), headers=headers))
         bad = (("tenant", b"acme"), ("request_id", b"r-2"), ("traceparent", b"00-nothing"))
@@ -35,6 +35,7 @@ async def test_a_trace_goes_from_the_request_to_its_outcome_and_spans_nest(stage
     (send,) = [span for span in spans(collector, "send") if span.trace == TRACE]
     assert send.parent == process.id
     assert told.headers["ce_traceparent"].startswith(f"00-{TRACE}-{process.id}-")
+    assert (told.headers["ce_tracestate"], also.headers.get("ce_tracestate")) == ("rojo=1", None)
     assert [span.parent for span in spans(collector, "process") if span.trace == TRACE][0] == PARENT  # noqa: RUF015
     assert any(PARENT in span.links for span in spans(collector, "poll"))
     assert any(process.id in span.links for span in spans(collector, "commit"))

@@ -111,6 +111,15 @@ async def test_the_callers_trace_goes_into_the_event_and_one_that_is_none_is_no_
     assert [headers.get("traceparent") for headers in kafka.headers] == [trace.encode(), None]
 
 
+async def test_what_tracing_systems_say_of_the_callers_trace_goes_with_it_and_never_alone() -> None:
+    kafka = Kafka()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with serving_for(kafka) as api:
+        for parent, state in ((trace, "rojo=1, congo=2"), (trace, "CANARY"), ("00-nothing", "rojo=1")):
+            assert (await api.post(traceparent=parent, tracestate=state)).status == 200
+    assert [headers.get("tracestate") for headers in kafka.headers] == [b"rojo=1,congo=2", None, None]
+
+
 @pytest.mark.parametrize(
     ("outcome", "status"),
     [

@@ -11,8 +11,9 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, Sampler, SamplingResult, StaticSampler
+from opentelemetry.trace import SpanKind, StatusCode, TraceState
+from typing_extensions import override
 
 from consumer.adapters.tracing import Tracing, Where, names
 from consumer.adapters.tracing.around import TracedJournal, TracedSource, TracedTransport
@@ -212,6 +213,52 @@ async def test_without_tracing_a_trace_goes_through_as_it_came() -> None:
     ask(setup)
     (concluded,) = await ended(setup)
     assert concluded.subject.traceparent == GIVEN
+
+
+STATE = ("tracestate", b"rojo=00f067aa0ba902b7, congo=t61")
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF], ids=["kept", "not-sampled"])
+async def test_what_tracing_systems_say_of_a_trace_goes_on_below_it(sampler: Sampler) -> None:
+    setup = Setup()
+    spans = traced(setup, sampler)
+    ask(setup, (*PLAIN, STATE))
+    (concluded,) = await ended(setup)
+    assert concluded.subject.tracestate == "rojo=00f067aa0ba902b7,congo=t61"
+    assert concluded.subject.traceparent != GIVEN
+    told = {span.name: span.get_span_context() for span in spans.exporter.get_finished_spans()}
+    below = [context for name, context in told.items() if name in {"process email.requests", "send"}]
+    states = [context.trace_state.to_header() for context in below if context is not None]
+    assert states == ["rojo=00f067aa0ba902b7,congo=t61"] * (2 if sampler is ALWAYS_ON else 0)
+
+
+@pytest.mark.parametrize(("last", "kept"), [("d=1", ",d=1"), (f"d={'1' * 123}", "")], ids=["room", "no-room"])
+async def test_a_member_that_a_sampler_adds_comes_first_and_the_last_ones_make_room(last: str, kept: str) -> None:
+    given = f"a={'1' * 126},b={'1' * 126},c={'1' * 126}"
+    setup = Setup()
+    traced(setup, Adding())
+    ask(setup, (*PLAIN, ("tracestate", f"{given},{last}".encode())))
+    (concluded,) = await ended(setup)
+    assert concluded.subject.tracestate == f"ours=1,{given}{kept}"
+
+
+class Adding(StaticSampler):
+    """Keeps all, and says so."""
+
+    def __init__(self) -> None:
+        super().__init__(Decision.RECORD_AND_SAMPLE)
+
+    @override
+    def should_sample(self, *args: Any, **more: Any) -> SamplingResult:
+        result = super().should_sample(*args, **more)
+        return SamplingResult(result.decision, result.attributes, (result.trace_state or TraceState()).add("ours", "1"))
+
+
+async def test_without_tracing_a_state_goes_through_with_its_trace() -> None:
+    setup = Setup()
+    ask(setup, (*PLAIN, STATE))
+    (concluded,) = await ended(setup)
+    assert (concluded.subject.traceparent, concluded.subject.tracestate) == (GIVEN, "rojo=00f067aa0ba902b7,congo=t61")
 
 
 async def test_a_request_that_waited_has_a_span_for_each_time_in_one_trace() -> None:

@@ -153,7 +153,7 @@ def test_equal_content_has_an_equal_digest_whatever_its_order() -> None:
 
 
 mutations = st.sampled_from(
-    ["specversion", "tenant", "ce_id", "ce_type", "content-type", "traceparent", "ce_x", CANARY]
+    ["specversion", "tenant", "ce_id", "ce_type", "content-type", "traceparent", "tracestate", "ce_x", CANARY]
 )
 header_values = st.binary(max_size=40) | st.sampled_from(
     [b"1.0", b"acme", b"application/json", b"application/cloudevents+json", b"email.send-email.v1", CANARY.encode()]

@@ -50,6 +50,7 @@ SUBJECT = Subject(
     type="email.send-email.v1",
     correlation_id="c-1",
     traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+    tracestate="rojo=1,congo=2",
 )
 GONE = Refusal("bob@example.com", Reply(550, "no such user", "5.1.1"))
 GONE_BODY = {
@@ -473,6 +474,7 @@ def test_the_headers_are_attributes_and_the_journal() -> None:
         "ce_causationid": b"r-1",
         "ce_correlationid": b"c-1",
         "ce_traceparent": b"00-11111111111111111111111111111111-2222222222222222-01",
+        "ce_tracestate": b"rojo=1,congo=2",
         "x-kind": b"rate-limited",
         "x-sent-at": b"1700000000.25:1,1700000001.0:2",
         "x-digest": b"01" * 16,
@@ -484,7 +486,15 @@ def test_the_outcome_of_something_unreadable_says_only_where_it_lies() -> None:
     headers, _ = outcome_event(subject, Invalid("invalid-json", ("value: empty",)), source="/g/t", now=NOW)
     names = {name for name, _ in headers}
     assert dict(headers)["ce_type"] == b"email.unknown.outcome.v1"
-    assert not names & {"ce_tenant", "ce_causationid", "ce_correlationid", "ce_traceparent", "x-sent-at", "x-digest"}
+    assert not names & {
+        "ce_tenant",
+        "ce_causationid",
+        "ce_correlationid",
+        "ce_traceparent",
+        "ce_tracestate",
+        "x-sent-at",
+        "x-digest",
+    }
 
 
 def test_a_cloudevents_library_reads_an_outcome() -> None:

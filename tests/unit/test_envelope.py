@@ -283,6 +283,31 @@ def test_a_trace_is_kept_as_version_00_has_it_and_a_bad_one_is_no_error(given: s
     assert event(plain(("tenant", b"a"), ("traceparent", given.encode("latin-1")))).subject.traceparent == kept
 
 
+def test_a_traces_state_is_carried_with_the_parent_that_it_came_with() -> None:
+    given = (("traceparent", TRACE.encode()), ("tracestate", b"rojo=1, congo=2"))
+    assert event(plain(("tenant", b"a"), *given)).subject.tracestate == "rojo=1,congo=2"
+    assert event(structured(traceparent=TRACE, tracestate="rojo=1")).subject.tracestate == "rojo=1"
+    assert (
+        event(binary(("ce_traceparent", TRACE.encode()), ("ce_tracestate", b"rojo=1"))).subject.tracestate == "rojo=1"
+    )
+    both = (("ce_traceparent", TRACE.encode()), *given)
+    assert event(binary(*both)).subject.tracestate is None
+    assert (
+        event(binary(("ce_traceparent", b"none"), ("ce_tracestate", b"x=1"), *given)).subject.tracestate
+        == "rojo=1,congo=2"
+    )
+
+
+def test_states_of_several_headers_are_one_list_and_a_bad_one_is_no_error() -> None:
+    parent = ("traceparent", TRACE.encode())
+    several = (parent, ("tracestate", b"rojo=1"), ("Tracestate", b"congo=2"))
+    assert event(plain(("tenant", b"a"), *several)).subject.tracestate == "rojo=1,congo=2"
+    for bad in (b"CANARY", b"\xff=1", b""):
+        subject = event(plain(("tenant", b"a"), parent, ("tracestate", bad))).subject
+        assert (subject.traceparent, subject.tracestate) == (TRACE, None)
+    assert event(structured(traceparent=TRACE, tracestate=7)).subject.tracestate is None
+
+
 def test_a_trace_that_comes_twice_or_is_no_text_is_no_error() -> None:
     twice = (("ce_traceparent", TRACE.encode()), ("ce_traceparent", TRACE.encode()))
     assert event(binary(*twice)).subject.traceparent is None

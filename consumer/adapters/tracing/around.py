@@ -7,7 +7,6 @@ from typing_extensions import override
 
 from consumer.adapters.tracing import names
 from consumer.adapters.tracing.spans import Spans, now
-from consumer.core import attribute
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Withheld
 from consumer.core.mail import Mail
 from consumer.core.parking import Entry
@@ -15,6 +14,7 @@ from consumer.core.past import Past
 from consumer.core.record import Coordinates, Record
 from consumer.core.tenant import Relay
 from consumer.core.tick import Tick
+from consumer.core.trace import traceparent
 from consumer.ports import FencedError, Journal, Opened, Permit, Source, Suppressions, Transport, UncertainError
 
 _HEADERS = ("ce_traceparent", "traceparent")
@@ -151,6 +151,6 @@ def _traces(records: Iterable[Record]) -> Iterator[str]:
     """Of records that have theirs in a header: the values of others are read later, and not by us."""
     for record in records:
         for name, value in record.headers:
-            if name in _HEADERS and (trace := attribute.traceparent(value.decode(errors="replace"))):
+            if name in _HEADERS and (trace := traceparent(value.decode(errors="replace"))):
                 yield trace
                 break

@@ -10,10 +10,11 @@ from itertools import islice
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, Tracer
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, Tracer, TraceState
 
 from consumer.adapters.tracing import names
 from consumer.core.record import Coordinates
+from consumer.core.trace import Trace, tracestate
 
 MOST_LINKS = 128
 """OpenTelemetry's own default for what a span may keep: more would be dropped."""
@@ -61,14 +62,14 @@ class Spans:
         )
         span.end()
 
-    def process(self, at: Coordinates, parent: str | None, started: int) -> Span:
+    def process(self, at: Coordinates, parent: Trace | None, started: int) -> Span:
         """A request is worked on, as a child of whoever wrote it."""
         attributes = {
             **self._common[names.PROCESS],
             names.PARTITION: str(at.partition),
             names.OFFSET: at.offset,
         }
-        context = _NOTHING if parent is None else trace.set_span_in_context(NonRecordingSpan(named(parent)), _NOTHING)
+        context = _NOTHING if parent is None else trace.set_span_in_context(NonRecordingSpan(named(*parent)), _NOTHING)
         return self._tracer.start_span(
             self._names[names.PROCESS], context, kind=SpanKind.CONSUMER, attributes=attributes, start_time=started
         )
@@ -99,18 +100,21 @@ def _sampled(traceparent: str) -> bool:
     return int(traceparent[54], 16) & 1 == 1
 
 
-def named(traceparent: str) -> SpanContext:
-    """The span that a `traceparent` of version 00 names, which was looked at before."""
+def named(traceparent: str, state: str | None = None) -> SpanContext:
+    """The span that a `traceparent` of version 00 names; both were looked at before."""
     ids, span, flags = traceparent[3:35], traceparent[36:52], traceparent[53:55]
-    return SpanContext(int(ids, 16), int(span, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
+    states = None if state is None else TraceState.from_header([state])
+    sampled = TraceFlags(int(flags, 16))
+    return SpanContext(int(ids, 16), int(span, 16), is_remote=True, trace_flags=sampled, trace_state=states)
 
 
-def traceparent_of(span: Span) -> str | None:
-    """How others may name this span; None where nothing is traced (W3C Trace Context, 3.2)."""
+def trace_of(span: Span) -> Trace | None:
+    """How others may name this span; None where nothing is traced. A sampler may have put a member before its parent's."""
     context = span.get_span_context()
     if not context.is_valid:
         return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    parent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    return Trace(parent, tracestate(context.trace_state.to_header()) if context.trace_state else None)
 
 
 def now() -> int:

@@ -10,11 +10,12 @@ from opentelemetry.trace import Span, StatusCode
 from typing_extensions import override
 
 from consumer.adapters.tracing import names
-from consumer.adapters.tracing.spans import Spans, now, traceparent_of
+from consumer.adapters.tracing.spans import Spans, now, trace_of
 from consumer.core.decode import Asked, Refused
 from consumer.core.ending import Again, Concluded, Ending, Forwarded, Later, Ordered, Skipped
 from consumer.core.outcome import Invalid, Subject, kind_of
 from consumer.core.record import Record
+from consumer.core.trace import Trace
 from consumer.core.work import Work
 from consumer.delivery import Delivery, Desk
 
@@ -66,11 +67,11 @@ class TracedDelivery(Delivery):
         """Read first, for in an event that is all in its value the parent stands in there."""
         started = now()
         asked = self.decode(work.record)
-        span = self.spans.process(work.record.at, asked.subject.traceparent, started)
+        span = self.spans.process(work.record.at, _asker(asked.subject), started)
         with _current(span):
             ending = await go()
             _tell(span, asked.subject, ending)
-            return _below(ending, traceparent_of(span))
+            return _below(ending, trace_of(span))
 
 
 @contextmanager
@@ -107,13 +108,18 @@ def _tell(span: Span, subject: Subject, ending: Ending | None) -> None:
             pass
 
 
-def _below(ending: Ended, traceparent: str | None) -> Ended:
+def _asker(subject: Subject) -> Trace | None:
+    return None if subject.traceparent is None else Trace(subject.traceparent, subject.tracestate)
+
+
+def _below(ending: Ended, trace: Trace | None) -> Ended:
     """The same ending, whose outcome names the span in place of the request's."""
-    if traceparent is None:
+    if trace is None:
         return ending
+    named = {"traceparent": trace.parent, "tracestate": trace.state}
     if isinstance(ending, Concluded):
-        return replace(ending, subject=replace(ending.subject, traceparent=traceparent))
+        return replace(ending, subject=replace(ending.subject, **named))
     if isinstance(ending, Ordered):
         command = ending.command
-        return replace(ending, command=replace(command, subject=replace(command.subject, traceparent=traceparent)))
+        return replace(ending, command=replace(command, subject=replace(command.subject, **named)))
     return ending
