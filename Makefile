@@ -71,11 +71,11 @@ faults-quick: .venv/.installed ## the same with few injections, in minutes
 	$(PYTEST) -m "faults and not slow"
 
 .PHONY: bench
-bench: .venv/.installed ## mails a second, CPU a mail and memory, beside peers
+bench: .venv/.installed ## mails a second, CPU a mail, latency and memory, with plots; an hour
 	@$(BIN)/python -m benchmarks.run
 
 .PHONY: bench-quick
-bench-quick: .venv/.installed ## the same with few mails, to see that it runs
+bench-quick: .venv/.installed ## CPU a mail beside a plain consumer, once; fails if it has become worse
 	@$(BIN)/python -m benchmarks.run --quick
 
 .PHONY: bench-stages

@@ -7,6 +7,8 @@ from typing import cast
 
 from typing_extensions import override
 
+from benchmarks import loops
+
 
 class End(asyncio.Protocol):
     """One end of a proxied connection; what it hears, its peer writes a while later."""
@@ -78,13 +80,7 @@ def _main() -> None:
     parser.add_argument("target", type=int)
     parser.add_argument("milliseconds", type=float)
     given = parser.parse_args()
-    serving = _serve(given.port, given.target, given.milliseconds / 1000)
-    try:
-        import uvloop  # noqa: PLC0415  a proxy that is slow would be measured
-    except ImportError:
-        asyncio.run(serving)
-    else:
-        uvloop.run(serving)
+    loops.run(_serve(given.port, given.target, given.milliseconds / 1000))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The work that all systems are given: events of one mail each, text and html, about 3.7 KB."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -7,8 +8,15 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 PARTITIONS = 6
-TENANTS = tuple(f"tenant-{number}" for number in range(12))
 TYPE = "email.send-email.v1"
+
+
+def tenants(count: int) -> tuple[str, ...]:
+    """The names of so many."""
+    return tuple(f"tenant-{number}" for number in range(count))
+
+
+TENANTS = tenants(12)
 
 _DAYS = 7 * 24 * 3600 * 1000
 _PARAGRAPH = (
@@ -20,9 +28,9 @@ _ROW = '<tr><td style="padding:4px 8px">Article</td><td align="right">12.00 €<
 _HTML = f"<html><body><p>Dear Zoë,</p><p>{_PARAGRAPH * 5}</p><table>\n{_ROW * 14}</table></body></html>\n"
 
 
-def event(number: int) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
-    """Key, headers and value of one request."""
-    tenant = TENANTS[number % len(TENANTS)].encode()
+def event(number: int, names: Sequence[str] = TENANTS) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
+    """Key, headers and value of one request. The tenants take turns."""
+    tenant = names[number % len(names)].encode()
     headers = [("tenant", tenant), ("request_id", b"request-%d" % number), ("operation", b"send-email")]
     return tenant, headers, orjson.dumps(request(number))
 
@@ -37,14 +45,16 @@ def size() -> int:
     return len(event(0)[2])
 
 
-async def make_topics(bootstrap: str, *, requests: str = "", outcomes: str = "", parked: str = "") -> None:
+async def make_topics(
+    bootstrap: str, *, requests: str = "", outcomes: str = "", parked: str = "", partitions: int = PARTITIONS
+) -> None:
     """Make those that are named. The broker stamps outcomes with the time at which it has them."""
     wanted = {
         requests: {"retention.ms": str(_DAYS)},
         outcomes: {"retention.ms": str(_DAYS), "message.timestamp.type": "LogAppendTime"},
         parked: {"cleanup.policy": "compact"},
     }
-    new = [NewTopic(name, PARTITIONS, 1, topic_configs=configs) for name, configs in wanted.items() if name]
+    new = [NewTopic(name, partitions, 1, topic_configs=configs) for name, configs in wanted.items() if name]
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -56,13 +66,13 @@ async def make_topics(bootstrap: str, *, requests: str = "", outcomes: str = "",
         raise RuntimeError(f"topics could not be made: {errors}")
 
 
-async def fill(bootstrap: str, topic: str, mails: int) -> None:
+async def fill(bootstrap: str, topic: str, mails: int, names: Sequence[str] = TENANTS) -> None:
     """Put so many events into the topic, each into its tenant's home partition."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5)
     await producer.start()
     try:
         for number in range(mails):
-            key, headers, value = event(number)
+            key, headers, value = event(number, names)
             await producer.send(topic, value, key=key, headers=headers)
         await producer.flush()
     finally:

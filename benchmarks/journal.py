@@ -8,10 +8,12 @@ tell is remembered. CPU is that of this process, of all its threads: the broker'
 import argparse
 import asyncio
 import gc
+import json
 import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
@@ -79,19 +81,33 @@ def _encoded(concluded: Concluded, now: float) -> tuple[Headers, bytes]:
     )
 
 
-async def _measure(bootstrap: str, outcomes: int, a_tick: int, rounds: int) -> None:
+def journal_of(bootstrap: str, names: Names) -> KafkaJournal:
+    """That of a new owner."""
+    return KafkaJournal(
+        Cluster(bootstrap), names, encode=_encoded, now=_CLOCK.now, transaction_timeout=10.0, suppression=False
+    )
+
+
+async def opened(journal: KafkaJournal, partition: int) -> None:
+    """A broker that is new makes its own topics only now."""
+    async with asyncio.timeout(30.0):
+        while True:
+            try:
+                await journal.open(partition)
+            except UncertainError:
+                await asyncio.sleep(0.2)
+            else:
+                return
+
+
+async def _measure(bootstrap: str, outcomes: int, a_tick: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each takeover, and what there was to say meanwhile on stdout."""
     names = Names(*(f"{uuid.uuid4().hex[:8]}.{kind}" for kind in ("requests", "outcomes", "parked", "group")))
     await events.make_topics(bootstrap, requests=names.requests, outcomes=names.outcomes, parked=names.parked)
-
-    def owner() -> KafkaJournal:
-        return KafkaJournal(
-            Cluster(bootstrap), names, encode=_encoded, now=_CLOCK.now, transaction_timeout=10.0, suppression=False
-        )
-
-    await _write(owner(), outcomes, a_tick)
+    await _write(journal_of(bootstrap, names), outcomes, a_tick)
     reading, remembering = Measured(), Measured()
     for _ in range(rounds):
-        journal = owner()
+        journal = journal_of(bootstrap, names)
 
         async def read(journal: KafkaJournal = journal) -> list[Past]:
             return list(await journal.past(0, _CLOCK.now() - _DAY))
@@ -102,10 +118,11 @@ async def _measure(bootstrap: str, outcomes: int, a_tick: int, rounds: int) -> N
         await remembering.of(lambda past=past: _remember(past))
         await journal.aclose()
     print(f"read {outcomes} outcomes: {_told(reading)}; remember them: {_told(remembering)}")
+    return {"read_s": reading.wall, "remember_s": remembering.wall}
 
 
 async def _write(journal: KafkaJournal, outcomes: int, a_tick: int) -> None:
-    await _open(journal)
+    await opened(journal, 0)
     ticks, committing, empty = list(_ticks(outcomes, a_tick)), Measured(), Measured()
     for tick in ticks:
         await committing.of(lambda tick=tick: journal.commit(0, tick))
@@ -119,18 +136,6 @@ async def _write(journal: KafkaJournal, outcomes: int, a_tick: int) -> None:
         print(
             f"a tick {what}: {cpu:.2f} ms CPU (best hundredth {fast:.2f}), {wall:.1f} ms (best hundredth {quick:.1f})"
         )
-
-
-async def _open(journal: KafkaJournal) -> None:
-    """A broker that is new makes its own topics only now."""
-    async with asyncio.timeout(30.0):
-        while True:
-            try:
-                await journal.open(0)
-            except UncertainError:
-                await asyncio.sleep(0.2)
-            else:
-                return
 
 
 def _means(seconds: list[float]) -> Iterable[float]:
@@ -155,11 +160,14 @@ def main() -> int:
     parser.add_argument("--outcomes", type=int, default=100_000)
     parser.add_argument("--a-tick", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="a file for the seconds of the takeovers")
     given = parser.parse_args()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)  # as the consumer has it
     with kafka() as bootstrap:
-        asyncio.run(_measure(bootstrap, given.outcomes, given.a_tick, given.rounds))
+        seconds = asyncio.run(_measure(bootstrap, given.outcomes, given.a_tick, given.rounds))
+    if given.json:
+        given.json.write_text(json.dumps(seconds))
     return 0
 
 

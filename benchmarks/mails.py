@@ -12,11 +12,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from benchmarks import events, sink
+from benchmarks import events, loops, sink
 from consumer.adapters.clock import SystemClock
 from consumer.adapters.smtp import PoolLimits, SmtpOptions, SmtpTransport
 from consumer.core.attempt import Answered
@@ -119,14 +119,6 @@ def _sink() -> Iterator[int]:
         process.wait()
 
 
-def _runner() -> Callable[..., object]:
-    try:
-        import uvloop  # noqa: PLC0415  as the consumer does
-    except ImportError:
-        return asyncio.run
-    return uvloop.run
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mails", description=__doc__)
     parser.add_argument("--mails", type=int, default=3_000)
@@ -136,7 +128,7 @@ def main() -> int:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)  # as the consumer has it
     with _sink() as port:
-        _runner()(_measure(port, given.mails, given.connections, given.rounds))
+        loops.run(_measure(port, given.mails, given.connections, given.rounds))
     return 0
 
 

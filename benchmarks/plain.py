@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import signal
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from email.message import EmailMessage
@@ -21,6 +22,8 @@ import jsonschema_rs
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiosmtplib import SMTP as Connection  # noqa: N811  the policy is called so too
+
+from benchmarks import loops
 
 _SCHEMA = Path(__file__).parent.parent / "schemas" / "send-email.v1.json"
 _BATCH = 500
@@ -92,7 +95,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         auto_offset_reset="earliest",
     )
     producer = AIOKafkaProducer(bootstrap_servers=arguments.bootstrap, enable_idempotence=True, linger_ms=5)
-    relays = [Connection(hostname=arguments.host, port=arguments.port) for _ in range(arguments.connections)]
+    relays = [_connection(arguments) for _ in range(arguments.connections)]
     await consumer.start()
     await producer.start()
     try:
@@ -105,6 +108,13 @@ async def _run(arguments: argparse.Namespace) -> None:
             relay.close()
         await producer.stop()
         await consumer.stop()
+
+
+def _connection(arguments: argparse.Namespace) -> Connection:
+    if arguments.ca is None:
+        return Connection(hostname=arguments.host, port=arguments.port)
+    trusted = ssl.create_default_context(cafile=arguments.ca)
+    return Connection(hostname=arguments.host, port=arguments.port, start_tls=True, tls_context=trusted)
 
 
 def _canceller() -> Callable[[], object]:
@@ -120,17 +130,10 @@ def _arguments() -> argparse.Namespace:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, default=20)
+    parser.add_argument("--ca", help="STARTTLS, with a certificate of this authority")
     return parser.parse_args()
-
-
-def _runner() -> Callable[..., object]:
-    try:
-        import uvloop  # noqa: PLC0415  the peer takes it where it is installed
-    except ImportError:
-        return asyncio.run
-    return uvloop.run
 
 
 if __name__ == "__main__":
     with suppress(asyncio.CancelledError):
-        _runner()(_run(_arguments()))
+        loops.run(_run(_arguments()))

@@ -1,39 +1,48 @@
-"""Figures as a table for people, and as the section of docs/performance.md that a full run writes anew."""
+"""Figures as tables for people, and as the section of docs/performance.md that a run writes anew."""
 
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import subprocess
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from statistics import median
-from typing import TypeAlias
 
-from benchmarks import events, sink
-from benchmarks.bench import Course, Figures
-from benchmarks.systems import PLAIN
-
-Results: TypeAlias = Mapping[tuple[Course, str], Sequence[Figures]]
-"""What each system did in each course, once per round."""
-
-DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+from benchmarks import events, goals, plots
+from benchmarks.book import Book, Part, Row
+from benchmarks.systems import OURS, PLAIN
+from benchmarks.tables import markdown, spread
 
 _BEGIN = "<!-- from here: written by `make bench` -->"
 _END = "<!-- to here -->"
 _LIBRARIES = ("aiokafka", "aiosmtplib", "jsonschema-rs", "orjson", "pydantic", "uvloop")
-_HEAD = ("system", "mails/s", "times the plain one", "CPU us a mail", "of the plain one", "peak MB")
+_BASES = (PLAIN.name, "10 tenants", "6 partitions", OURS.name)
+"""What the other rows of a table are compared with: the first of these that is in it."""
+
+_COLUMNS = {
+    "rate": "mails/s",
+    "cpu_us": "CPU us a mail",
+    "peak_mb": "peak MB",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "most_ms": "most ms",
+    "resident_mb": "MB afterwards",
+    "ready_s": "seconds to be ready",
+    "read_s": "seconds to read them",
+    "remember_s": "seconds to remember them",
+}
+_COMPARED = ("rate", "cpu_us")
 
 
-def text(results: Results, skipped: Iterable[str]) -> str:
-    """The machine, and a table for each course."""
-    parts = [_machine(), *skipped]
-    for course in dict.fromkeys(course for course, _ in results):
-        parts.append(f"**{course.name}, {course.mails} mails**")
-        parts.append(_table({name: figures for (of, name), figures in results.items() if of == course}))
+def text(book: Book) -> str:
+    """The goals, then a table for each course, part by part."""
+    parts = ["**Goals**", goals.table(book)] if book else []
+    for name, part in book.items():
+        parts += [f"### {name}", part.taken, *part.skipped, *plots.links(name, book), *_tables(part)]
     return "\n\n".join(parts) + "\n"
 
 
-def write(section: str, document: Path = DOCUMENT) -> None:
+def write(section: str, document: Path) -> None:
     """Put the section in the place of the last one."""
     before, _, rest = document.read_text().partition(_BEGIN)
     _, end, after = rest.partition(_END)
@@ -42,18 +51,45 @@ def write(section: str, document: Path = DOCUMENT) -> None:
     document.write_text(f"{before}{_BEGIN}\n\n{section}\n{_END}{after}")
 
 
-def cpu(figures: Sequence[Figures]) -> float:
-    """CPU seconds a mail, of the round in the middle."""
-    return median(one.cpu for one in figures)
-
-
-def _machine() -> str:
+def taken(loads: Sequence[float], relays: Sequence[str]) -> str:
+    """When, of what code, on what machine, and what else went on there."""
     libraries = ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES)
+    relay = f" Relay: {'; '.join(relays)}." if relays else ""
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), "
-        f"{platform.system()}, Python {platform.python_version()}, {libraries}. One Kafka broker and the relay run on the "
-        f"same cores; the relay is {sink.name()}. An event is {events.size():,} bytes of JSON."
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC at {_commit()}, {os.cpu_count()} cores ({platform.machine()}), load "
+        f"{min(loads):.1f} to {max(loads):.1f}; {platform.system()}, Python {platform.python_version()}, {libraries}. "
+        f"One Kafka broker runs on the same cores.{relay} An event is {events.size():,} bytes of JSON."
     )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """In the order of the rows; what can be compared has a column that does."""
+    base = next((row for name in _BASES for row in rows if row.name == name and len(rows) > 1), None)
+    figures = list(rows[0].figures)
+    head = [""]
+    for figure in figures:
+        head += [_COLUMNS[figure], f"of {base.name}"] if base and figure in _COMPARED else [_COLUMNS[figure]]
+    return markdown([head, *(_cells(row, figures, base) for row in rows)])
+
+
+def _tables(part: Part) -> Iterator[str]:
+    for course in dict.fromkeys(row.course for row in part.rows):
+        yield f"**{course}**"
+        yield table([row for row in part.rows if row.course == course])
+
+
+def _cells(row: Row, figures: Sequence[str], base: Row | None) -> list[str]:
+    cells = [row.name]
+    for figure in figures:
+        cells.append(spread(row.figures[figure]))
+        if base and figure in _COMPARED:
+            cells.append(f"{row.middle(figure) / base.middle(figure):.2f}")
+    return cells
+
+
+def _commit() -> str:
+    asked = subprocess.run(("git", "describe", "--always", "--dirty"), capture_output=True, text=True, check=False)
+    return f"`{asked.stdout.strip()}`" if asked.returncode == 0 else "an unknown commit"
 
 
 def _version(name: str) -> str:
@@ -61,40 +97,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _table(rows: Mapping[str, Sequence[Figures]]) -> str:
-    plain = rows.get(PLAIN.name)
-    lines = [_HEAD, *(_row(name, figures, plain) for name, figures in rows.items())]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
-    told = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
-    ]
-    told.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(told)
-
-
-def _row(name: str, figures: Sequence[Figures], plain: Sequence[Figures] | None) -> tuple[str, ...]:
-    rates, cpus, peaks = (
-        [one.rate for one in figures],
-        [one.cpu * 1e6 for one in figures],
-        [one.peak for one in figures],
-    )
-    return (
-        name,
-        _spread(rates),
-        _times(median(rates), plain, lambda one: one.rate),
-        _spread(cpus),
-        _times(median(cpus), plain, lambda one: one.cpu * 1e6),
-        f"{median(peaks):.0f}",
-    )
-
-
-def _times(figure: float, plain: Sequence[Figures] | None, of: Callable[[Figures], float]) -> str:
-    return "" if plain is None else f"{figure / median(of(one) for one in plain):.2f}"
-
-
-def _spread(numbers: Sequence[float]) -> str:
-    """The middle, and the least and the most where there was more than one round."""
-    middle = f"{median(numbers):,.0f}"
-    return middle if len(numbers) == 1 else f"{middle} ({min(numbers):,.0f} to {max(numbers):,.0f})"

@@ -1,12 +1,17 @@
 """What is measured, each as a process of its own."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aiokafka import TopicPartition
+
 from benchmarks import events, sink
+from benchmarks.courses import Course
 from benchmarks.plain import compose
+from benchmarks.relays import Relay
 from devtools.child import ALLOWED_HERE
 
 
@@ -17,9 +22,8 @@ class Place:
     bootstrap: str
     requests: str
     run: str
-    port: int
-    connections: int
-    mails: int
+    relay: Relay
+    course: Course
     folder: Path
 
     @property
@@ -29,6 +33,14 @@ class Place:
     @property
     def parked(self) -> str:
         return f"parked-{self.run}"
+
+    @property
+    def group(self) -> str:
+        return f"consumer-{self.run}"
+
+    @property
+    def outcome_places(self) -> list[TopicPartition]:
+        return [TopicPartition(self.outcomes, number) for number in range(self.course.partitions)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +62,35 @@ class System:
 
 def _ours(place: Place) -> Start:
     tenants = place.folder / "tenants.yaml"
-    tenants.write_text(_tenants(place.port))
+    tenants.write_text(_tenants(place))
     environment = {
         "KAFKA__BOOTSTRAP_SERVERS": place.bootstrap,
-        "KAFKA__GROUP_ID": f"consumer-{place.run}",
+        "KAFKA__GROUP_ID": place.group,
         "TOPICS__REQUESTS": place.requests,
         "TOPICS__OUTCOMES": place.outcomes,
         "TOPICS__PARKED": place.parked,
         "TENANTS__FILE": str(tenants),
         "HTTP__PORT": "0",
-        "SMTP__ALLOW_PLAINTEXT": "127.0.0.1",
-        "SMTP__CONNECTIONS_PER_RELAY": str(place.connections),
+        "SMTP__CONNECTIONS_PER_RELAY": str(place.course.connections),
     }
+    authority = place.relay.authority
+    environment |= {"SMTP__CA_FILE": str(authority)} if authority else {"SMTP__ALLOW_PLAINTEXT": "127.0.0.1"}
     return Start(
         [sys.executable, "-m", "consumer", "run"],
         {f"CONSUMER_{name}": text for name, text in environment.items()} | ALLOWED_HERE,
     )
 
 
-def _tenants(port: int) -> str:
-    entry = f"{{smtp_host: 127.0.0.1, smtp_port: {port}, smtp_scheme: plain, domain: acme.example, hLimit: 1000000}}"
-    return "tenants:\n" + "".join(f"  {name}: {entry}\n" for name in events.TENANTS)
+def _tenants(place: Place) -> str:
+    """In JSON, which is YAML too."""
+    default = {
+        "smtp_host": "127.0.0.1",
+        "smtp_port": place.relay.port,
+        "smtp_scheme": "smtp" if place.relay.authority else "plain",
+        "domain": "acme.example",
+        "hLimit": 1_000_000,
+    }
+    return json.dumps({"default": default, "tenants": {name: {} for name in events.tenants(place.course.tenants)}})
 
 
 def _plain(place: Place) -> Start:
@@ -80,9 +100,11 @@ def _plain(place: Place) -> Start:
         "requests": place.requests,
         "outcomes": place.outcomes,
         "host": "127.0.0.1",
-        "port": str(place.port),
-        "connections": str(place.connections),
+        "port": str(place.relay.port),
+        "connections": str(place.course.connections),
     }
+    if place.relay.authority:
+        given["ca"] = str(place.relay.authority)
     words = [word for name, text in given.items() for word in (f"--{name}", text)]
     return Start([sys.executable, "-m", "benchmarks.plain", *words])
 
@@ -90,7 +112,8 @@ def _plain(place: Place) -> Start:
 def _source(place: Place) -> Start:
     ready = place.folder / "ready.eml"
     ready.write_bytes(compose(events.request(1), "request-1").as_bytes().replace(b"\r\n", b"\n"))
-    words = ["-d", "-s", str(place.connections), "-m", str(place.mails), "-F", str(ready), f"127.0.0.1:{place.port}"]
+    words = ["-d", "-s", str(place.course.connections), "-m", str(place.course.mails), "-F", str(ready)]
+    words += ["-t", "reader@example.com", f"127.0.0.1:{place.relay.port}"]
     return Start([sink.source() or "smtp-source", *words])
 
 

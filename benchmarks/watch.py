@@ -2,13 +2,14 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from benchmarks.events import PARTITIONS
+Alive: TypeAlias = Callable[[], None]
+"""Raises `FailedError` if who is watched will do nothing more."""
 
 _ACCEPTED = b'"status":204'
 _LOOK = 0.2
@@ -39,7 +40,9 @@ class Seen:
         self.last = max(self.last, raw.timestamp / 1000)
 
 
-async def outcomes(bootstrap: str, topic: str, mails: int, *, alive: Callable[[], None], within: float) -> Seen:
+async def outcomes(
+    bootstrap: str, places: Sequence[TopicPartition], mails: int, *, alive: Alive, within: float
+) -> Seen:
     """Wait until there is an Accepted for each mail. `alive` raises if there will be none."""
     reader = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False,
@@ -48,15 +51,14 @@ async def outcomes(bootstrap: str, topic: str, mails: int, *, alive: Callable[[]
     await reader.start()
     try:
         async with asyncio.timeout(within):
-            return await _all(reader, topic, mails, alive)
+            return await _all(reader, places, mails, alive)
     except TimeoutError as error:
         raise FailedError(f"{mails} outcomes were not there within {within:.0f} s") from error
     finally:
         await reader.stop()
 
 
-async def _all(reader: AIOKafkaConsumer, topic: str, mails: int, alive: Callable[[], None]) -> Seen:
-    places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+async def _all(reader: AIOKafkaConsumer, places: Sequence[TopicPartition], mails: int, alive: Alive) -> Seen:
     reader.assign(places)
     # Ends are asked for and nothing is read while the run goes on: reading takes CPU that it may need.
     while sum((await reader.end_offsets(places)).values()) < mails:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from base64 import b64decode
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -71,6 +72,11 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix(Mta):
+    """`others` are parameters of its main.cf in place of ours."""
+
+    def __init__(self, others: Mapping[str, str] | None = None) -> None:
+        self._others = others or {}
+
     @override
     async def start(self, place: Place, stack: AsyncExitStack) -> Child:
         postfix = program("postfix")
@@ -99,7 +105,9 @@ class Postfix(Mta):
             key=place.certificates.key,
             logins=logins,
         )
-        (config / "main.cf").write_text(main)
+        ours = dict(line.split(" =", 1) for line in main.splitlines() if line)
+        lines = (f"{name} = {value.strip()}\n" for name, value in {**ours, **self._others}.items())
+        (config / "main.cf").write_text("".join(lines))
         (config / "master.cf").write_text(_MASTER.format(starttls=place.starttls, tls=place.tls))
 
 
