@@ -14,7 +14,7 @@ from consumer.adapters.kafka.mailbag import KafkaMailbag
 from consumer.adapters.memory_kafka import MemoryKafka, MemoryMailbag
 from consumer.ports import Mailbag
 
-WITHIN = 5.0
+WITHIN = 30.0
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 
 from consumer.adapters.link import Asking, answering, asking, pair
 
-WITHIN = 10.0
+WITHIN = 30.0
 LONG = b"x" * 3_000_000
 
 
