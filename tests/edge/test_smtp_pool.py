@@ -98,6 +98,15 @@ async def test_an_idle_connection_is_closed_in_time() -> None:
         assert post.relay.sessions[0].verbs[-1] == "QUIT"
 
 
+async def test_each_idle_connection_is_closed_in_its_own_time() -> None:
+    async with posting(how=options(limits=PoolLimits(idle=0.05))) as post:
+        await send_all(post, 2)
+        await post.send(3)  # over one of the two: it is idle for a shorter time than the other
+        await post.relay.until_all_left()
+        assert len(post.relay.sessions) == 2
+        assert {log.verbs[-1] for log in post.relay.sessions} == {"QUIT"}
+
+
 async def test_other_credentials_are_another_pool() -> None:
     manner = Manner("plain", users={"ann": "old", "bob": "new"})
     async with posting(manner=manner, name=lambda port: Relay("127.0.0.1", port, Scheme.PLAIN, "ann", "old")) as post:

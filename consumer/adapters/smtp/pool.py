@@ -67,7 +67,8 @@ class Pool:
         self.taken = 0
         self.open = 0
         self.opening = 0
-        self.idle: dict[Connection, asyncio.TimerHandle] = {}
+        self.idle: dict[Connection, float] = {}
+        self._sweep: asyncio.TimerHandle | None = None
         self.connections: set[Connection] = set()
         self._dial = dial
         self._room = room
@@ -155,8 +156,7 @@ class Pool:
         elif self._worn(connection):
             connection.link.quit(self._limits.quit)
         else:
-            timer = asyncio.get_running_loop().call_later(self._limits.idle, self._retire, connection)
-            self.idle[connection] = timer
+            self._keep(connection)
         self.dispatch()
 
     def lend(self, connection: Connection) -> bool:
@@ -215,6 +215,8 @@ class Pool:
         for connection in self.connections.difference(self.idle):
             connection.link.abort()
         self.retire_idle()
+        if self._sweep is not None:
+            self._sweep.cancel()
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -313,8 +315,7 @@ class Pool:
 
     def _newest_idle(self) -> Connection | None:
         while self.idle:
-            connection, timer = self.idle.popitem()
-            timer.cancel()
+            connection, _ = self.idle.popitem()
             if connection.link.usable:
                 return connection
             connection.link.abort()
@@ -326,14 +327,29 @@ class Pool:
         aged = self._clock.elapsed() - connection.since >= self._limits.age
         return aged or connection.mails + under_way >= self._limits.messages
 
+    def _keep(self, connection: Connection) -> None:
+        # One timer for all of them: one each would be made and cancelled with every mail.
+        loop = asyncio.get_running_loop()
+        self.idle[connection] = loop.time()
+        if self._sweep is None:
+            self._sweep = loop.call_later(self._limits.idle, self._retire_old)
+
+    def _retire_old(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sweep = None
+        for connection, since in list(self.idle.items()):  # the longest idle first
+            left = since + self._limits.idle - loop.time()
+            if left > 0:
+                self._sweep = loop.call_later(left, self._retire_old)
+                return
+            self._retire(connection)
+
     def _retire(self, connection: Connection) -> None:
-        self.idle.pop(connection).cancel()
+        del self.idle[connection]
         connection.link.quit(self._limits.quit)
 
     def _lost(self, connection: Connection) -> None:
-        timer = self.idle.pop(connection, None)
-        if timer:
-            timer.cancel()
+        self.idle.pop(connection, None)
         self.connections.discard(connection)
         self._closed()
 
