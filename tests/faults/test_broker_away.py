@@ -28,8 +28,7 @@ async def bulk(scene: Scene) -> float:
 
 
 @pytest.mark.timeout(sized(180, 900))
-# A broker that thaws may hold requests back for longer than this waits (docs/faults.md, "Not kept yet"): long run only.
-@pytest.mark.parametrize("accident", ["kill -9", pytest.param("SIGSTOP", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("accident", ["kill -9", "SIGSTOP"])
 async def test_a_broker_that_was_away_costs_nothing_but_time(folder: Path, accident: str) -> None:
     with Broker() as broker:
         async with staged(Plan(folder, broker.bootstrap)) as scene:
