@@ -9,14 +9,14 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 FROM python AS wheel
 WORKDIR /src
 COPY requirements-build.lock ./
-RUN pip install --require-hashes --only-binary :all: --requirement requirements-build.lock
+RUN pip install --no-deps --require-hashes --only-binary :all: --requirement requirements-build.lock
 COPY . .
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
 
 FROM python AS installed
 COPY requirements-run.lock /
 RUN python -m venv /app \
- && /app/bin/pip install --require-hashes --only-binary :all: --requirement /requirements-run.lock
+ && /app/bin/pip install --no-deps --require-hashes --only-binary :all: --requirement /requirements-run.lock
 COPY --from=wheel /wheel /wheel
 # The programs are compiled here, once: the file system of the container is read-only. pip is needed no more.
 RUN /app/bin/pip install --no-deps --no-index /wheel/*.whl \
