@@ -72,7 +72,7 @@ def ticks(values: Iterable[float], axis: Axis) -> list[float]:
     values = list(values)
     least, most = min(values), max(values)
     if axis.log:
-        powers = range(floor(log10(least)), ceil(log10(most)) + 1)
+        powers = range(floor(log10(least)) - 1, ceil(log10(most)) + 2)  # a logarithm may be rounded past its power
         round_ = [float(f"{n}e{power}") for power in powers for n in (1, 2, 5)]
         below = max(one for one in round_ if one <= least)
         return [one for one in round_ if below <= one <= min(one for one in round_ if one >= most)]
