@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlencode
 
-import msal
 import urllib3
 from typing_extensions import override
 
@@ -196,6 +195,8 @@ class _Endpoint:
             return _Refusal(_NO_TOKEN)
 
     def _token(self, account: MicrosoftAccount) -> _Token | _Refusal:
+        import msal  # noqa: PLC0415  5 MB that nobody needs who has no such account
+
         application = msal.ConfidentialClientApplication(
             account.client_id,
             client_credential=account.client_secret,

@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 
 from consumer.core import wire
 from consumer.core.address import parse_address
-from consumer.core.dkim import DkimKey, load_key
+from consumer.core.dkim import DkimKey
 
 MOST_KEYS = 4
 
@@ -47,6 +47,10 @@ def read_dkim(value: object) -> tuple[Said, ...] | str:
 
 def keys(said: tuple[Said, ...], files: Files) -> tuple[DkimKey, ...] | str:
     """The keys themselves, or the rule that one of them breaks."""
+    if not said:
+        return ()
+    from consumer.core.dkim_key import load_key  # noqa: PLC0415  6 MB that few need
+
     found: list[DkimKey] = []
     for number, one in enumerate(said, 1):
         place = f"(key {number}) " if len(said) > 1 else ""

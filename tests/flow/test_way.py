@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consumer.core.attempt import Withheld
 from consumer.core.dkim import DkimKey
+from consumer.core.dkim_key import private
 from consumer.core.ending import Later
 from consumer.core.mail import Mail
 from consumer.core.outcome import Accepted, Duplicate, Expired, Invalid, RateLimited, Unknown
@@ -127,7 +128,7 @@ async def test_an_id_is_used_up_while_its_request_waits_to_be_sent_again_after_a
 
 
 async def test_a_tenants_mail_is_signed_and_a_mail_without_a_key_is_as_it_was() -> None:
-    key = DkimKey("acme.example", "s1", Ed25519PrivateKey.generate())
+    key = DkimKey("acme.example", "s1", private(Ed25519PrivateKey.generate()))
     setup = Setup(tenants=(tenant(dkim=(key,)), tenant("other")))
     taken: list[Mail] = []
     setup.outbox.judge = taken.append

@@ -23,6 +23,7 @@ from consumer.adapters.smtp import SmtpTransport, Timeouts
 from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Stage
 from consumer.core.decode import Decoder
 from consumer.core.dkim import DkimKey, sign
+from consumer.core.dkim_key import private
 from consumer.core.letter import Posted, post
 from consumer.core.mail import Mail
 from consumer.core.request import Request
@@ -36,7 +37,8 @@ from tests.unit.test_dkim import public
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 DECODER = Decoder(requests())
 PATIENCE = Timeouts(*(30.0,) * 9)  # chasquid makes each login cost it dear
-KEY = DkimKey("example.com", "s1", generate_private_key(65537, 2048))
+RSA = generate_private_key(65537, 2048)
+KEY = DkimKey("example.com", "s1", private(RSA))
 MANY = [f"r{number}@example.com" for number in range(100)]
 SHAPES: dict[str, dict[str, Any]] = {
     "text": {"to": ["ann@example.com"], "subject": "Hello", "text": "World\n"},
@@ -150,7 +152,7 @@ async def test_a_mail_of_each_shape_is_filed_as_it_was_asked_for_and_its_signatu
         assert set(found) == {mail.content}, shape
         asked = {name: SHAPES[shape].get(name) for name in ("subject", "text", "html")}
         assert read(found[0]) == (asked, asked), shape
-        assert dkim.verify(found[0], dnsfunc=lambda *_, **__: public(KEY)), shape
+        assert dkim.verify(found[0], dnsfunc=lambda *_, **__: public(RSA)), shape
         assert not any(f"r{number}@".encode() in found[0] for number in range(60, 100)), "bcc in a header"
 
 

@@ -21,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.compose import Letter, compose
-from consumer.core.dkim import PIECE, DkimKey, PrivateKey, load_key, relaxed_body, relaxed_field, sign
+from consumer.core.dkim import PIECE, DkimKey, relaxed_body, relaxed_field, sign
+from consumer.core.dkim_key import load_key, private
 from consumer.core.mail import Address, Mail
 from consumer.core.tenants import Faults, parse_tenants
 from tests import dice
@@ -29,8 +30,9 @@ from tests.builders import tenant
 from tests.unit.test_compose_properties import DATE, MESSAGE_ID, NASTY
 
 NOW = 1_795_258_800.0
-RSA = DkimKey("shop.example", "r1", generate_rsa(65537, 2048))
-ED25519 = DkimKey("shop.example", "e1", Ed25519PrivateKey.generate())
+RSA_KEY, ED25519_KEY = generate_rsa(65537, 2048), Ed25519PrivateKey.generate()
+RSA = DkimKey("shop.example", "r1", private(RSA_KEY))
+ED25519 = DkimKey("shop.example", "e1", private(ED25519_KEY))
 LETTER = Letter(
     from_name="The Shop",
     from_address=Address("no-reply@shop.example"),
@@ -47,21 +49,22 @@ LETTER = Letter(
 )
 
 
-def pem(key: PrivateKey, form: PrivateFormat = PrivateFormat.PKCS8) -> str:
+def pem(key: RSAPrivateKey | Ed25519PrivateKey, form: PrivateFormat = PrivateFormat.PKCS8) -> str:
     return key.private_bytes(Encoding.PEM, form, NoEncryption()).decode()
 
 
 def record(name: bytes, timeout: int = 0) -> bytes:
     """What DNS would answer."""
-    return public({b"r1._domainkey.shop.example.": RSA, b"e1._domainkey.shop.example.": ED25519}[name])
+    if name == b"r1._domainkey.shop.example.":
+        return public(RSA_KEY)
+    assert name == b"e1._domainkey.shop.example."
+    return b"v=DKIM1; k=ed25519; p=" + b64encode(ED25519_KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
 
 
-def public(key: DkimKey) -> bytes:
+def public(key: RSAPrivateKey) -> bytes:
     """The record of a key."""
-    if isinstance(key.key, RSAPrivateKey):
-        der = key.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return b"v=DKIM1; k=rsa; p=" + b64encode(der)
-    return b"v=DKIM1; k=ed25519; p=" + b64encode(key.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return b"v=DKIM1; k=rsa; p=" + b64encode(der)
 
 
 def verified(content: bytes, number: int = 0) -> bool:
@@ -211,7 +214,7 @@ def faults(said: object, **files: str) -> tuple[str, ...]:
     return found.errors if isinstance(found, Faults) else ()
 
 
-KEY = {"domain": "shop.example", "selector": "r1", "private_key": pem(RSA.key)}
+KEY = {"domain": "shop.example", "selector": "r1", "private_key": pem(RSA_KEY)}
 FILE = {"domain": "shop.example", "selector": "r1", "private_key_file": "key"}
 PEM_RULE = "a private key in PEM without a password: RSA of 1024 to 4096 bits, or Ed25519"
 
@@ -220,18 +223,18 @@ PEM_RULE = "a private key in PEM without a password: RSA of 1024 to 4096 bits, o
     "said",
     [
         pytest.param(KEY, id="a key"),
-        pytest.param(KEY | {"private_key": pem(RSA.key, PrivateFormat.TraditionalOpenSSL)}, id="in the older form"),
-        pytest.param([KEY, KEY | {"selector": "e1", "private_key": pem(ED25519.key)}], id="two keys"),
+        pytest.param(KEY | {"private_key": pem(RSA_KEY, PrivateFormat.TraditionalOpenSSL)}, id="in the older form"),
+        pytest.param([KEY, KEY | {"selector": "e1", "private_key": pem(ED25519_KEY)}], id="two keys"),
         pytest.param(FILE, id="in a file"),
         pytest.param(KEY | {"selector": "s2026.news_a.x-1"}, id="selector of several labels"),
     ],
 )
 def test_a_right_key_is_taken(said: object) -> None:
-    assert faults(said, key=pem(RSA.key)) == ()
+    assert faults(said, key=pem(RSA_KEY)) == ()
 
 
 CURVE = generate_private_key(SECP256R1())
-LOCKED = RSA.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")).decode()
+LOCKED = RSA_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")).decode()
 SHORT = "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----\n"
 
 
@@ -262,13 +265,11 @@ SHORT = "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----\
     ],
 )  # fmt: skip
 def test_a_wrong_key_is_refused_with_place_and_rule(said: object, rule: str) -> None:
-    assert faults(said, key=pem(RSA.key), broken="canary") == (f"tenants.acme.dkim {rule}",)
+    assert faults(said, key=pem(RSA_KEY), broken="canary") == (f"tenants.acme.dkim {rule}",)
 
 
 def test_a_key_whose_parts_do_not_belong_together_is_none() -> None:
-    der = bytearray(
-        cast("RSAPrivateKey", RSA.key).private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    )
+    der = bytearray(RSA_KEY.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
     der[40] ^= 1  # in the modulus
     text = b64encode(der).decode()
     assert load_key(f"-----BEGIN RSA PRIVATE KEY-----\n{text}\n-----END RSA PRIVATE KEY-----\n") is None

@@ -27,17 +27,17 @@ class Timeouts:
 class PoolLimits:
     """How many connections, how long. `total` is over all pools; times are in seconds.
 
-    Mails of a pool may have leave to send while they wait for a connection, for a busy connection should not wait for
-    a grant: as many as the relay takes in `grant` seconds, but at least `ahead` and at most `most_ahead`.
+    Mails of a pool may have leave to send while they wait for a connection: as many as the relay takes while a grant is
+    under way, which is `grant` seconds at least; no fewer than `ahead` and no more than `most_ahead`.
     """
 
     connections: int = 10
     total: int = 500
-    messages: int = 100
+    messages: int = 500
     age: float = 300.0
     idle: float = 30.0
     ahead: int = 10
-    most_ahead: int = 400
+    most_ahead: int = 1000
     grant: float = 0.08
     pauses: Pauses = field(default_factory=Pauses)
     quit: float = 1.0

@@ -37,6 +37,11 @@ class Places:
     def __repr__(self) -> str:
         return f"<Places {self._free} free, {len(self._lanes)} lanes wait>"
 
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for one."""
+        return bool(self._lanes)
+
     def resize(self, number: int) -> None:
         """So many from now on; whoever has one keeps it."""
         self._free += number - self._number

@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 
 from typing_extensions import override
 
+from consumer.adapters.smtp.ahead import Ahead
 from consumer.adapters.smtp.dialer import Connection
 from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import PoolLimits
@@ -23,9 +24,6 @@ from consumer.core.circuit import Cause, Circuit, Width, asks_for_less, breaks_o
 from consumer.core.remedy import said, why
 from consumer.core.tenant import Relay
 from consumer.ports import Clock
-
-MEASURED = 0.5
-"""Seconds over which it is counted how many mails a relay takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,8 @@ class Pool:
         self.relay = relay
         self.width = Width(relay.max_connections or limits.connections)
         self.circuit = Circuit(limits.pauses)
-        self.places = Places(self.width.size + limits.ahead)
+        self.ahead = Ahead(limits, clock.elapsed())
+        self.places = Places(self.width.size + self.ahead.number)
         self.taken = 0
         self.open = 0
         self.opening = 0
@@ -77,12 +76,9 @@ class Pool:
         self._on_circuit = on_circuit
         self._waiting: deque[asyncio.Future[_Found]] = deque()
         self._leaves: dict[asyncio.Future[_Found], Leave] = {}
-        self._grant = 0.0
         self._barred = False  # while the circuit is open nobody goes on, not even over connections that stand
         self._ended: NotSent | None = None
         self._proven = False
-        self._since = clock.elapsed()
-        self._served = 0
         self._unhurried_until = 0.0
 
     @override
@@ -167,24 +163,22 @@ class Pool:
             return False
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
-        if not self._waiting or not self._leaves[self._waiting[0]].holds:
+        if not self._waiting:
+            self._starve()
+            return False
+        if not self._leaves[self._waiting[0]].holds:
             return False
         self._give(connection)
         return True
 
-    def granted(self, seconds: float) -> None:
-        """Leave to send took so long."""
-        self._grant += (seconds - self._grant) / 16
-
     def served(self) -> None:
-        """A mail came to its end: as many may be ahead as the relay takes while a grant is under way."""
-        self._served += 1
-        passed = self._clock.elapsed() - self._since
-        if passed >= MEASURED:
-            limits = self._limits
-            ahead = round(self._served / passed * max(limits.grant, self._grant))
-            self.places.resize(self.width.size + min(max(ahead, limits.ahead), max(limits.most_ahead, limits.ahead)))
-            self._since, self._served = self._clock.elapsed(), 0
+        """A mail came to its end."""
+        if self.ahead.served(self._clock.elapsed()):
+            self.places.resize(self.width.size + self.ahead.number)
+
+    def _starve(self) -> None:
+        if self.places.wanted:
+            self.ahead.starved()
 
     def dispatch(self) -> None:
         """Give those who wait what there is, in their order."""
@@ -328,6 +322,7 @@ class Pool:
         return aged or connection.mails + under_way >= self._limits.messages
 
     def _keep(self, connection: Connection) -> None:
+        self._starve()
         # One timer for all of them: one each would be made and cancelled with every mail.
         loop = asyncio.get_running_loop()
         self.idle[connection] = loop.time()

@@ -133,7 +133,7 @@ class SmtpTransport(ports.Transport):
     async def _ahead(self, pool: Pool, leave: Leave) -> bool:
         asked = self._clock.elapsed()
         given = await leave.given()
-        pool.granted(self._clock.elapsed() - asked)
+        pool.ahead.granted(self._clock.elapsed() - asked)
         return given
 
     async def _send(self, mail: Mail, pool: Pool, leave: Leave) -> Attempt:
