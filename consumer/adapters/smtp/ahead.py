@@ -7,7 +7,7 @@ mails without, the relay could take more than it is given: then more of them, bu
 
 from consumer.adapters.smtp.options import PoolLimits
 
-MEASURED = 0.2
+MEASURED = 0.1
 """Seconds over which it is counted how many mails a relay takes."""
 
 
@@ -43,7 +43,7 @@ class Ahead:
             return False
         limits = self._limits
         few = self._starved > MUCH * self._served
-        self._spare = min(2.0, 1.3 * self._spare) if few else max(1.0, 0.98 * self._spare)
+        self._spare = 2.0 if few else max(1.0, 0.97 * self._spare)
         number = round(self._spare * self._served / passed * max(limits.grant, self._grant))
         self.number = min(max(number, limits.ahead), max(limits.most_ahead, limits.ahead))
         self._since, self._served, self._starved = now, 0, 0
