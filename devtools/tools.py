@@ -2,7 +2,7 @@
 
     python -m devtools.tools        fetch what is missing, and say what cannot be had here
 
-helm and helm-unittest are built by Go. promtool is taken out of Debian's package of Prometheus, without installing it.
+helm and helm-unittest are built by Go. Prometheus and promtool are taken out of Debian's package, without installing it.
 The types of custom resources are packages of npm. What is on PATH already is used as it is.
 """
 
@@ -36,6 +36,11 @@ def helm() -> Path:
 def promtool() -> Path:
     """Prometheus' own judge of rules."""
     return _present("promtool")
+
+
+def prometheus() -> Path:
+    """Prometheus itself."""
+    return _present("prometheus")
 
 
 def helm_unittest() -> Path:
@@ -75,10 +80,10 @@ def _build_helm_unittest() -> None:
     _run(["go", "install", _HELM_UNITTEST], folder=str(_UNITTEST), environment={"GOBIN": str(_BIN)})
 
 
-def _take_promtool() -> None:
+def _take_prometheus() -> None:
     if not shutil.which("apt-get"):
-        raise NoToolError("promtool: install Prometheus")
-    _say("Taking promtool out of Debian's package of Prometheus ...")
+        raise NoToolError("prometheus and promtool: install Prometheus")
+    _say("Taking Prometheus and promtool out of Debian's package ...")
     with tempfile.TemporaryDirectory() as folder:
         try:
             _run(["apt-get", "download", "-qq", "prometheus"], folder=folder)
@@ -87,7 +92,8 @@ def _take_promtool() -> None:
             _run(["apt-get", "download", "-qq", "prometheus"], folder=folder)
         (package,) = Path(folder).glob("*.deb")
         _run(["dpkg-deb", "--extract", package.name, "content"], folder=folder)
-        shutil.copy(Path(folder) / "content/usr/bin/promtool", _BIN / "promtool")
+        for name in ("prometheus", "promtool"):
+            shutil.copy(Path(folder) / "content/usr/bin" / name, _BIN / name)
 
 
 def _install_custom_resources() -> None:
@@ -126,7 +132,8 @@ def main() -> None:
     for look, fetch in (
         (helm, _build_helm),
         (helm_unittest, _build_helm_unittest),
-        (promtool, _take_promtool),
+        (promtool, _take_prometheus),
+        (prometheus, _take_prometheus),
         (custom_resources, _install_custom_resources),
     ):
         try:

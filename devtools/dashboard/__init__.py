@@ -17,6 +17,7 @@ from devtools.dashboard.rows import ROWS, unplaced
 
 PATH = Path(__file__).parents[2] / "monitoring" / "dashboards" / "consumer.json"
 _WIDTH = 24
+_BUILDS = "consumer_build_info|consumer_ingress_build_info"  # the HTTP API is often a job of its own
 
 
 def dashboard() -> dict[str, Any]:
@@ -71,7 +72,7 @@ def _datasource() -> dict[str, Any]:
 
 
 def _variable(name: str, among: str = "") -> dict[str, Any]:
-    asked = f"label_values(consumer_build_info{{{among.removeprefix(', ')}}}, {name})"
+    asked = f'label_values({{__name__=~"{_BUILDS}"{among}}}, {name})'
     return {
         "name": name,
         "type": "query",

@@ -94,6 +94,13 @@ class Service:
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return {_written(sample.name, sample.labels): sample.value for sample in samples}
 
+    @property
+    def port(self) -> int:
+        """Where health and metrics are, once it is ready."""
+        found = self._listens()
+        assert found is not None, "it does not listen yet"
+        return found
+
     def _listens(self) -> int | None:
         if self._port is None:
             for line in self.lines():

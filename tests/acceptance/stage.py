@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,12 +11,12 @@ from typing import Any
 
 from consumer.core.record import Headers
 from devtools.certificates import Certificates
-from devtools.child import ALLOWED_HERE
+from devtools.child import ALLOWED_HERE, Child
 from devtools.relay import Relay
 from devtools.relay_script import Manner, Script
 from tests.acceptance import kafka_side
 from tests.acceptance.kafka_side import Names, Outcomes, Requests, Told
-from tests.acceptance.service import WITHIN, Service, service
+from tests.acceptance.service import WITHIN, Service, service, until
 
 PASSWORD = "c4n4ry-of-the-relay"
 USERS = {"mailer": PASSWORD, "me": "mysecret"}
@@ -161,3 +162,17 @@ async def staged(
         requests = await stack.enter_async_context(kafka_side.requests(bootstrap, names))
         outcomes = await stack.enter_async_context(kafka_side.outcomes(bootstrap, names.outcomes, PARTITIONS))
         yield Stage(bootstrap, folder, certificates, names, relay, requests, outcomes, stack)
+
+
+@asynccontextmanager
+async def ingress(stage: Stage, **more: str) -> AsyncGenerator[tuple[str, str]]:
+    """The HTTP API as a process: where its calls go, and where its health and metrics are."""
+    log = stage.folder / "ingress.log"
+    environment = {**stage.settings, "CONSUMER_INGRESS__PORT": "0", **more}
+    child = Child.start([sys.executable, "-m", "consumer", "ingress"], log=log, environment=environment)
+    try:
+        await until(lambda: "taking calls" in log.read_text() or not child.running)
+        told = {line["event"]: line.get("address") for line in map(json.loads, log.read_text().splitlines())}
+        yield f"http://{told['taking calls']}", f"http://{told['listening']}"
+    finally:
+        child.kill()

@@ -1,35 +1,16 @@
 """The HTTP API as a process, in front of a consumer at work."""
 
 import asyncio
-import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from devtools.child import Child
-from tests.acceptance.service import until
-from tests.acceptance.stage import Stage
+from tests.acceptance.stage import Stage, ingress
 
 MAIL = {"subject": "Hello", "recipient": "ann@example.com", "message": "World"}
-
-
-@asynccontextmanager
-async def ingress(stage: Stage, **more: str) -> AsyncIterator[tuple[str, str]]:
-    """Where its calls go, and where its health and metrics are."""
-    log = stage.folder / "ingress.log"
-    environment = {**stage.settings, "CONSUMER_INGRESS__PORT": "0", **more}
-    child = Child.start([sys.executable, "-m", "consumer", "ingress"], log=log, environment=environment)
-    try:
-        await until(lambda: "taking calls" in log.read_text() or not child.running)
-        told = {line["event"]: line.get("address") for line in map(json.loads, log.read_text().splitlines())}
-        yield f"http://{told['taking calls']}", f"http://{told['listening']}"
-    finally:
-        child.kill()
 
 
 async def test_a_call_is_sent_and_answered_with_its_outcome(stage: Stage) -> None:
