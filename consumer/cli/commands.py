@@ -8,8 +8,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from consumer.adapters import metrics
+from consumer.adapters.metrics.registry import own_version
 from consumer.cli import checking, emitting, health, making, parked, suppressions, tools, watching
-from consumer.cli.exits import EPILOG, Exit
+from consumer.cli.exits import Exit, epilog
 from consumer.cli.start import run as start
 from consumer.cli.terminal import Output, OutputOption
 from consumer.cli.terminal import end as _end
@@ -31,18 +32,35 @@ class Page(StrEnum):
 commands = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    epilog=EPILOG,
-    help="Sends email as Kafka asks for it. Settings are CONSUMER_ variables: see `consumer reference settings`.",
+    epilog=epilog(),
 )
-topics = typer.Typer(no_args_is_help=True, help="Make and look at the topics.", epilog=EPILOG)
+topics = typer.Typer(no_args_is_help=True, help="Make and look at the topics.", epilog=epilog())
 commands.add_typer(topics, name="topics")
-waiting = typer.Typer(no_args_is_help=True, help="Look at what is parked, take it back or send it now.", epilog=EPILOG)
+waiting = typer.Typer(
+    no_args_is_help=True, help="Look at what is parked, take it back or send it now.", epilog=epilog()
+)
 commands.add_typer(waiting, name="parked")
 listing = typer.Typer(
-    no_args_is_help=True, help="Look at who must not be written to, block and unblock recipients.", epilog=EPILOG
+    no_args_is_help=True, help="Look at who must not be written to, block and unblock recipients.", epilog=epilog()
 )
 commands.add_typer(listing, name="suppressions")
 tools.add_to(commands)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(own_version())
+        raise typer.Exit
+
+
+@commands.callback()
+def program(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print which version this is.")
+    ] = False,
+) -> None:
+    """Sends email as Kafka asks for it. Settings are CONSUMER_ variables: see `consumer reference settings`."""
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -54,7 +72,7 @@ def execute(arguments: Sequence[str]) -> int:
     return Exit.OK
 
 
-@commands.command(epilog=EPILOG)
+@commands.command(epilog=epilog("run"))
 def run(
     *,
     workers: Annotated[
@@ -66,7 +84,7 @@ def run(
     raise typer.Exit(start(workers))
 
 
-@commands.command(epilog=EPILOG)
+@commands.command(epilog=epilog("check"))
 def check(
     *,
     online: Annotated[bool, typer.Option("--online", help="Also look at the topics, and at where relays are.")] = False,
@@ -76,7 +94,7 @@ def check(
     _end(checking.check(online=online, as_json=output is Output.JSON))
 
 
-@commands.command(epilog=EPILOG)
+@commands.command(epilog=epilog("healthcheck"))
 def healthcheck(
     *,
     ready: Annotated[bool, typer.Option("--ready", help="Ask /readyz: is there work that it can do?")] = False,
@@ -86,19 +104,19 @@ def healthcheck(
     raise typer.Exit(health.healthcheck(ready=ready, within=within))
 
 
-@topics.command(epilog=EPILOG)
+@topics.command(epilog=epilog("topics create"))
 def create() -> None:
     """Make the topics that are missing; say in what the others differ from what is wanted."""
     _end(making.create(_settings()))
 
 
-@topics.command(epilog=EPILOG)
+@topics.command(epilog=epilog("topics describe"))
 def describe(*, output: OutputOption = Output.TABLE) -> None:
     """Show the topics as they are, and what is wrong with them."""
     _end(making.describe(_settings(), as_json=output is Output.JSON))
 
 
-@commands.command(epilog=EPILOG)
+@commands.command(epilog=epilog("send"))
 def send(  # noqa: PLR0913  each is a flag
     *,
     operation: Annotated[
@@ -131,7 +149,7 @@ def send(  # noqa: PLR0913  each is a flag
     _end(emitting.send(_settings(), asked, wait=wait, as_json=output is Output.JSON))
 
 
-@commands.command(epilog=EPILOG)
+@commands.command(epilog=epilog("outcomes"))
 def outcomes(
     *,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as new ones come, until Ctrl-C.")] = False,
@@ -148,7 +166,7 @@ def outcomes(
     _end(watching.watch(_settings(), wanted, as_json=output is Output.JSON))
 
 
-@waiting.command("list", epilog=EPILOG)
+@waiting.command("list", epilog=epilog("parked list"))
 def show_parked(
     *,
     tenant: Annotated[str | None, typer.Option(help="Only of this tenant.")] = None,
@@ -164,7 +182,7 @@ IdsArgument = Annotated[list[str], typer.Argument(metavar="ID", help="The ids of
 WaitOption = Annotated[float, typer.Option(help="Wait so many seconds for the outcomes of the commands.", min=0)]
 
 
-@waiting.command(epilog=EPILOG)
+@waiting.command(epilog=epilog("parked cancel"))
 def cancel(
     ids: IdsArgument, *, tenant: TenantOption, wait: WaitOption = 30.0, output: OutputOption = Output.TABLE
 ) -> None:
@@ -172,7 +190,7 @@ def cancel(
     _order("cancel", tenant, ids, wait, output)
 
 
-@waiting.command(epilog=EPILOG)
+@waiting.command(epilog=epilog("parked promote"))
 def promote(
     ids: IdsArgument, *, tenant: TenantOption, wait: WaitOption = 30.0, output: OutputOption = Output.TABLE
 ) -> None:
@@ -190,7 +208,7 @@ RecipientArgument = Annotated[
 HeardOption = Annotated[float, typer.Option(help="Wait so many seconds until the list has it.", min=0)]
 
 
-@listing.command("list", epilog=EPILOG)
+@listing.command("list", epilog=epilog("suppressions list"))
 def show_suppressed(
     recipient: Annotated[
         str | None, typer.Argument(metavar="[RECIPIENT]", help="Only this one (- reads it from stdin); with --tenant.")
@@ -210,7 +228,7 @@ def show_suppressed(
     _end(suppressions.show(settings, tenant, one, as_json=output is Output.JSON))
 
 
-@listing.command(epilog=EPILOG)
+@listing.command(epilog=epilog("suppressions add"))
 def add(
     recipient: RecipientArgument,
     *,
@@ -226,7 +244,7 @@ def add(
     _tell(fact, tenant, recipient, wait, output)
 
 
-@listing.command(epilog=EPILOG)
+@listing.command(epilog=epilog("suppressions remove"))
 def remove(
     recipient: RecipientArgument,
     *,
@@ -252,7 +270,7 @@ def _whom(settings: Settings, tenant: str, recipient: str) -> suppressions.Whom:
     return one
 
 
-@commands.command("reference", epilog=EPILOG)
+@commands.command("reference", epilog=epilog("reference"))
 def pages(page: Page) -> None:
     """Print the page of all settings, or of all metrics, as Markdown."""
     typer.echo(reference() if page is Page.SETTINGS else metrics.reference(), nl=False)

@@ -6,20 +6,18 @@ from typing import Annotated
 import typer
 
 from consumer.cli import bench, exporting, ingress, rendering, replay, validating
-from consumer.cli.exits import EPILOG, Exit
+from consumer.cli.exits import Exit, epilog
 from consumer.cli.terminal import Output, OutputOption, end, endings, say, seconds, settings
 from consumer.core.attribute import SEND_EMAIL
 
-schemas = typer.Typer(no_args_is_help=True, help="The published schemas, as this version has them.", epilog=EPILOG)
+schemas = typer.Typer(no_args_is_help=True, help="The published schemas, as this version has them.", epilog=epilog())
 
 
 def add_to(commands: typer.Typer) -> None:
     """Makes them commands."""
-    for command in (validate, render):
-        commands.command(epilog=EPILOG)(command)
-    commands.command("ingress", epilog=EPILOG)(take_calls)
-    commands.command("replay", epilog=EPILOG)(ask_again)
-    commands.command("bench", epilog=EPILOG)(put_load_on)
+    named = {"validate": validate, "render": render, "ingress": take_calls, "replay": ask_again, "bench": put_load_on}
+    for name, command in named.items():
+        commands.command(name, epilog=epilog(name))(command)
     commands.add_typer(schemas, name="schemas")
 
 
@@ -60,19 +58,19 @@ def render(
     raise typer.Exit(rendering.render(path, rendering.Around(tenant, tenants, pii)))
 
 
-@schemas.command("list", epilog=EPILOG)
+@schemas.command("list", epilog=epilog())
 def show_names() -> None:
     """Print the names of what is published."""
     raise typer.Exit(exporting.show_names())
 
 
-@schemas.command(epilog=EPILOG)
+@schemas.command(epilog=epilog())
 def show(name: Annotated[str, typer.Argument(help="One of those that `list` prints.")]) -> None:
     """Print one of them."""
     raise typer.Exit(exporting.show(name))
 
 
-@schemas.command(epilog=EPILOG)
+@schemas.command(epilog=epilog())
 def export(folder: Annotated[Path, typer.Argument(help="Where to; made where it is missing.")]) -> None:
     """Write all of them into a folder."""
     raise typer.Exit(exporting.export(folder))
