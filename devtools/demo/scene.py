@@ -8,6 +8,7 @@ import re
 import secrets
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -91,6 +92,11 @@ class Scene:
         log = self.folder / "relay.log"
         self._relay = Child.start([sys.executable, "-m", "devtools.demo.relay", str(self.folder)], log=log)
         self.relay_port = _told_port(self._relay, log, r"listening on [\d.]+:(\d+)")
+
+    def tell_relay(self, number: signal.Signals) -> None:
+        """SIGUSR1 breaks it, SIGUSR2 mends it."""
+        if self._relay:
+            self._relay.signal(number)
 
     @property
     def files(self) -> str:
