@@ -62,6 +62,10 @@ chart: .venv/.installed ## the Helm chart and the alerts, with helm and promtool
 	@$(BIN)/python -m devtools.tools
 	$(PYTEST) -m chart tests/chart
 
+.PHONY: first-day
+first-day: .venv/.installed ## README's path, first events in each language, API, page and dashboard, as users meet them
+	$(PYTEST) -m first_day
+
 .PHONY: faults
 faults: .venv/.installed ## kill, freeze and cut everything, for an hour or so
 	FAULTS_SCALE=full $(PYTEST) -m faults
@@ -85,7 +89,10 @@ bench-stages: .venv/.installed ## CPU a mail of each stage of the way, without K
 ## Checking
 
 .PHONY: check
-check: format-check lint pyright layers schemas-check contracts-check lock-check ## everything that CI does, but the tests
+check: static chart first-day ## all of these, and the chart, the alerts and the first day; what is missing here is named
+
+.PHONY: static
+static: format-check lint pyright layers schemas-check contracts-check docs-check lock-check ## what can be judged without running it, in a minute
 
 .PHONY: format-check
 format-check: .venv/.installed ## the formatter would change nothing
@@ -112,6 +119,10 @@ contracts-check: .venv/.installed ## what is made from the schemas is up to date
 	$(BIN)/python -m devtools.contracts --check
 	$(BIN)/python -m devtools.compat
 
+.PHONY: docs-check
+docs-check: .venv/.installed ## pages, image, compose, rules and dashboard are what code and settings say; nothing made is out of date
+	$(PYTEST) -m "not slow" tests/docs
+
 .PHONY: lock-check
 lock-check: .venv/.installed ## the lock files are what pyproject.toml asks for
 	$(BIN)/python -m devtools.locks
@@ -126,6 +137,17 @@ fmt: .venv/.installed ## format, and fix what ruff can fix
 .PHONY: contracts
 contracts: .venv/.installed ## write anew what is made from the schemas: asyncapi.yaml, docs/events.md
 	$(BIN)/python -m devtools.contracts
+
+.PHONY: docs
+docs: contracts ## write anew all that is made: also the pages of settings and metrics, the dashboard, the chart's files
+	$(BIN)/python -m devtools.chart
+	$(BIN)/consumer reference settings > docs/settings.md
+	$(BIN)/consumer reference metrics > docs/metrics.md
+
+.PHONY: pictures
+pictures: .venv/.installed ## take the pictures of README anew, with Chromium and Prometheus, in some minutes
+	@$(BIN)/python -m devtools.tools
+	$(BIN)/python -m devtools.pictures
 
 .PHONY: schemas-accept
 schemas-accept: .venv/.installed ## take the schemas as they are for published: what breaks them from now on is a new version

@@ -18,6 +18,8 @@ from devtools.tools import prometheus as program
 from tests.acceptance.service import WITHIN
 from tests.acceptance.stage import Stage, ingress, mail
 
+pytestmark = [pytest.mark.first_day, pytest.mark.slow, pytest.mark.timeout(180)]
+
 EMPTY_WHILE_ALL_IS_WELL = {
     "Request to outcome, parked on the way",
     "Parked by reason",

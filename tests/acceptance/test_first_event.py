@@ -16,7 +16,7 @@ from tests.acceptance.stage import Stage
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "first-event.md").read_text()
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.first_day, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def code(language: str, stage: Stage) -> str:

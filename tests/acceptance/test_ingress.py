@@ -33,6 +33,7 @@ async def test_a_call_is_sent_and_answered_with_its_outcome(stage: Stage) -> Non
     assert len(stage.relay.taken) == 1
 
 
+@pytest.mark.first_day
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_schemathesis_finds_nothing(stage: Stage, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from devtools.child import Child
 from devtools.runtimes import find_runtime
 from tests.acceptance.service import WITHIN, until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.broker, pytest.mark.first_day, pytest.mark.slow, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -22,7 +22,7 @@ SETTINGS_OF_THE_CHART = {"group_instance_id"}
 @pytest.mark.parametrize("path", made(), ids=lambda path: path.name)
 def test_what_is_made_is_as_it_would_be_made_now(path: object) -> None:
     wanted = {str(place): text for place, text in made().items()}
-    assert (CHART / str(path)).read_text() == wanted[str(path)], "run: python -m devtools.chart"
+    assert (CHART / str(path)).read_text() == wanted[str(path)], "run: make docs"
 
 
 def test_the_defaults_meet_the_schema_and_every_value_has_one() -> None:

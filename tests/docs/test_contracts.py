@@ -24,7 +24,7 @@ MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 
 @pytest.mark.parametrize("name", MADE)
 def test_what_is_made_from_the_schemas_is_up_to_date(name: str) -> None:
-    assert (ROOT / name).read_text() == MADE[name](), "run: make contracts"
+    assert (ROOT / name).read_text() == MADE[name](), "run: make docs"
 
 
 @pytest.mark.parametrize("name", MESSAGES)
@@ -58,6 +58,7 @@ def test_each_file_that_the_document_refers_to_is_there() -> None:
         assert (ROOT / "schemas" / message["payload"]["schema"]["$ref"]).exists()
 
 
+@pytest.mark.first_day
 @pytest.mark.slow
 def test_the_document_is_asyncapi_3_1(tmp_path: Path) -> None:
     npm = shutil.which("npm")

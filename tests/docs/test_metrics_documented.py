@@ -38,7 +38,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def test_the_page_of_metrics_is_the_one_that_the_code_makes() -> None:
-    assert PAGE.read_text() == reference(), "run: consumer reference metrics > docs/metrics.md"
+    assert PAGE.read_text() == reference(), "run: make docs"
 
 
 def test_what_is_served_is_what_the_table_has() -> None:

@@ -134,7 +134,7 @@ def test_a_runbook_names_settings_metrics_and_commands_that_exist(
 
 
 def test_the_dashboard_is_the_one_that_the_table_makes() -> None:
-    assert dashboard.PATH.read_text() == dashboard.text(), "run: python -m devtools.chart"
+    assert dashboard.PATH.read_text() == dashboard.text(), "run: make docs"
 
 
 def test_the_dashboard_shows_every_metric_and_says_what_to_do_about_it() -> None:

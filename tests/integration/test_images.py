@@ -27,6 +27,7 @@ def engine_answers() -> bool:
     return subprocess.run(asked, capture_output=True, timeout=15, check=False).returncode == 0
 
 
+@pytest.mark.first_day
 @pytest.mark.skipif(not engine_answers(), reason="no Docker engine answers")
 @pytest.mark.timeout(300)
 async def test_mailpit_takes_our_mail_and_shows_it() -> None:

@@ -16,7 +16,7 @@ from consumer.client import Client, connected
 from consumer.ingress import Limits, serving
 from devtools.broker import Broker
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.broker, pytest.mark.first_day, pytest.mark.slow, pytest.mark.timeout(120)]
 
 MAIL = {"subject": "Hello", "recipient": "ann@example.com", "message": "World"}
 
