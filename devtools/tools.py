@@ -2,7 +2,8 @@
 
     python -m devtools.tools        fetch what is missing, and say what cannot be had here
 
-helm and helm-unittest are built by Go. Prometheus and promtool are taken out of Debian's package, without installing it.
+helm, helm-unittest and the judges of compose file and dashboard are built by Go. Prometheus and promtool are taken out
+of Debian's package, without installing it.
 The types of custom resources are packages of npm. What is on PATH already is used as it is.
 """
 
@@ -20,6 +21,7 @@ _KUBERNETES_MINOR = 37
 _CUSTOM_RESOURCES = ("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", "typescript@5.9")
 _FOLDER = Path(__file__).parents[1] / ".cache" / "tools"
 _UNITTEST = Path(__file__).parent / "helm_unittest"
+_JUDGES = Path(__file__).parent / "judges"
 _BIN = _FOLDER / "bin"
 _WITHIN = 900
 
@@ -46,6 +48,16 @@ def prometheus() -> Path:
 def helm_unittest() -> Path:
     """The runner of the chart's own tests."""
     return _present("helm-unittest")
+
+
+def judge_of_compose() -> Path:
+    """Docker Compose's own reader of its files."""
+    return _present("judge-compose")
+
+
+def judge_of_dashboards() -> Path:
+    """Grafana's own types of a dashboard."""
+    return _present("judge-dashboard")
 
 
 def custom_resources() -> Path:
@@ -78,6 +90,13 @@ def _build_helm_unittest() -> None:
     _say("Building helm-unittest, which takes some minutes once ...")
     # From a module of ours: it replaces a dependency, which Go allows only the main module to do.
     _run(["go", "install", _HELM_UNITTEST], folder=str(_UNITTEST), environment={"GOBIN": str(_BIN)})
+
+
+def _build_judges() -> None:
+    if not shutil.which("go"):
+        raise NoToolError("the judges of docker-compose.yml and the dashboard: install Go, which builds them")
+    _say("Building the judges of docker-compose.yml and the dashboard ...")
+    _run(["go", "install", "./..."], folder=str(_JUDGES), environment={"GOBIN": str(_BIN)})
 
 
 def _take_prometheus() -> None:
@@ -132,6 +151,8 @@ def main() -> None:
     for look, fetch in (
         (helm, _build_helm),
         (helm_unittest, _build_helm_unittest),
+        (judge_of_compose, _build_judges),
+        (judge_of_dashboards, _build_judges),
         (promtool, _take_prometheus),
         (prometheus, _take_prometheus),
         (custom_resources, _install_custom_resources),

@@ -65,7 +65,7 @@ class Panel:
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "timeseries": {
-        "legend": {"displayMode": "table", "placement": "right", "calcs": ["lastNotNull", "max"]},
+        "legend": {"showLegend": True, "displayMode": "table", "placement": "right", "calcs": ["lastNotNull", "max"]},
         "tooltip": {"mode": "multi", "sort": "desc"},
     },
     "stat": {
@@ -73,8 +73,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "colorMode": "background",
         "graphMode": "area",
         "textMode": "auto",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
     },
-    "table": {"showHeader": True},
+    "table": {"showHeader": True, "frameIndex": 0},
 }
 
 
