@@ -18,6 +18,7 @@ from consumer.cli.terminal import endings as _endings
 from consumer.cli.terminal import say as _say
 from consumer.cli.terminal import seconds as _seconds
 from consumer.cli.terminal import settings as _settings
+from consumer.cli.terminal import stop_at as _stop_at
 from consumer.client.events import Operation
 from consumer.core.parked_command import Verb
 from consumer.core.parking import Reason
@@ -162,7 +163,9 @@ def outcomes(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Print outcomes, oldest first within a partition."""
-    wanted = watching.Wanted(tenant, _endings(type_), _seconds("--since", since), follow, operation)
+    wrong: list[str] = []
+    wanted = watching.Wanted(tenant, _endings(type_, wrong), _seconds("--since", since, wrong), follow, operation)
+    _stop_at(wrong)
     _end(watching.watch(_settings(), wanted, as_json=output is Output.JSON))
 
 
@@ -240,7 +243,9 @@ def add(
     """Block a recipient: requests to nobody else end as `blocked`, others go without this one."""
     fact: dict[str, object] = {"kind": "block"}
     if for_ is not None:
-        fact["until"] = suppressions.until(_seconds("--for", for_))
+        wrong: list[str] = []
+        fact["until"] = suppressions.until(_seconds("--for", for_, wrong))
+        _stop_at(wrong)
     _tell(fact, tenant, recipient, wait, output)
 
 

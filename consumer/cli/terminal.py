@@ -34,26 +34,33 @@ def settings(*, only_kafka: bool = True) -> Settings:
     return found
 
 
-def seconds(option: str, text: str) -> float:
-    """A length of time from the command line; one that is none ends it."""
+def seconds(option: str, text: str, wrong: list[str]) -> float:
+    """A length of time from the command line; one that is none is added to what is wrong."""
     found = parse_duration(text)
     if found is None:
-        say(f"{option} {DURATION_RULE}")
-        raise typer.Exit(Exit.USAGE)
-    return found
+        wrong.append(f"{option} {DURATION_RULE}")
+    return found or 0.0
 
 
-def endings(names: Sequence[str] | None) -> frozenset[str]:
-    """Those that `--type` names. A misspelt one ends it: nothing would be found, and nobody would wonder."""
+def endings(names: Sequence[str] | None, wrong: list[str]) -> frozenset[str]:
+    """Those that `--type` names. A misspelt one is wrong: nothing would be found, and nobody would wonder."""
     for name in names or ():
         if is_ending(name):
             continue
         near = get_close_matches(name, sorted(ENDINGS), n=1)
         if near:
-            say(f"--type: no outcome ends like that; did you mean {near[0]}?")
-            raise typer.Exit(Exit.USAGE)
-        say("--type: no outcome of this version ends like that")
+            wrong.append(f"--type: no outcome ends like that; did you mean {near[0]}?")
+        else:
+            say("--type: no outcome of this version ends like that")
     return frozenset(names or ())
+
+
+def stop_at(wrong: Sequence[str]) -> None:
+    """Says everything that is wrong with the command line, a line each, and ends it there."""
+    for line in wrong:
+        say(line)
+    if wrong:
+        raise typer.Exit(Exit.USAGE)
 
 
 def end(work: Coroutine[None, None, Exit]) -> NoReturn:

@@ -7,7 +7,7 @@ import typer
 
 from consumer.cli import bench, exporting, ingress, rendering, replay, validating
 from consumer.cli.exits import Exit, epilog
-from consumer.cli.terminal import Output, OutputOption, end, endings, say, seconds, settings
+from consumer.cli.terminal import Output, OutputOption, end, endings, say, seconds, settings, stop_at
 from consumer.core.attribute import SEND_EMAIL
 
 schemas = typer.Typer(no_args_is_help=True, help="The published schemas, as this version has them.", epilog=epilog())
@@ -100,8 +100,10 @@ def ask_again(  # noqa: PLR0913  each is a flag
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Ask again for requests that failed: shows which, and with --execute writes them to the request topic once more."""
-    ago = 0.0 if until is None else seconds("--until", until)
-    choice = replay.Choice(tenant, endings(type_), seconds("--since", since), ago, sent_too)
+    wrong: list[str] = []
+    ago = 0.0 if until is None else seconds("--until", until, wrong)
+    choice = replay.Choice(tenant, endings(type_, wrong), seconds("--since", since, wrong), ago, sent_too)
+    stop_at(wrong)
     end(replay.replay(settings(), choice, execute=execute, rate=rate, as_json=output is Output.JSON))
 
 

@@ -57,3 +57,18 @@ def test_what_runs_ends_with_the_same_codes_as_the_commands() -> None:
 def test_the_version_is_that_of_the_package(capsys: Said) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"{version('consumer')}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("outcomes --type acepted --type rejcted --since soon", ["--type", "--type", "--since"]),
+        ("replay --until then --type expierd --since soon", ["--until", "--type", "--since"]),
+        ("suppressions add ann@example.com --tenant acme --for ever", ["--for"]),
+    ],
+)
+def test_everything_that_is_wrong_with_a_command_line_is_said_at_once(
+    command: str, named: list[str], capsys: Said
+) -> None:
+    assert main(command.split()) == 2
+    assert [line.split()[0].rstrip(":") for line in capsys.readouterr().err.splitlines()] == named
