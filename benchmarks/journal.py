@@ -163,7 +163,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="a file for the seconds of the takeovers")
     given = parser.parse_args()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)  # as the consumer has it
+    gc.set_threshold(50_000, 20, 50)  # as the consumer has it
     with kafka() as bootstrap:
         seconds = asyncio.run(_measure(bootstrap, given.outcomes, given.a_tick, given.rounds))
     if given.json:

@@ -126,7 +126,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=10)
     given = parser.parse_args()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)  # as the consumer has it
+    gc.set_threshold(50_000, 20, 50)  # as the consumer has it
     with _sink() as port:
         loops.run(_measure(port, given.mails, given.connections, given.rounds))
     return 0

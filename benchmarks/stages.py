@@ -76,7 +76,7 @@ def main() -> int:
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  it is no file
         logs.configure("info", "json", stream=nowhere)
         gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        gc.set_threshold(50_000, 20, 50)
         best: dict[str, float] = {}
         for _ in range(rounds):
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -99,7 +99,7 @@ def run(settings: Settings, link: int | None = None) -> int:
     code = EX_SOFTWARE
     # What start-up has made stays. The default, a look at the youngest after 700, took 7 % of all CPU time.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(50_000, 20, 50)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.get_loop().set_exception_handler(logs.loop_exception)
