@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from consumer.adapters.kafka.entries import read_entry, write_entry
 from consumer.adapters.kafka.past import read_past
 from consumer.core.encode import DIGEST_HEADER, KIND_HEADER, SENT_AT_HEADER
+from consumer.core.ids import Use, fingerprint
 from consumer.core.parking import FRESH, Entry, Progress, Reason
 from consumer.core.past import Past
 from consumer.core.record import Coordinates
@@ -56,6 +57,24 @@ def test_nothing_of_the_progress_is_lost_on_the_way_to_another_process() -> None
     assert isinstance(found, Entry)
     lost = [one.name for one in fields(Progress) if getattr(found.progress, one.name) == getattr(FRESH, one.name)]
     assert lost == []
+
+
+OLDEST_ENTRY = (
+    b'{"v":1,"origin":[1,2],"tenant":"acme","id":"r-1","digest":"01010101010101010101010101010101","due":1700000000.5,'
+    b'"deadline":1700086400.0,"reason":"retry","attempts":2,"answers":[[0,250,"2.1.5"]],"response":[250,null],'
+    b'"sent":[[1700000000.0,2]],"last":"rcpt 450"}'
+)
+"""As it was written before attachments and promotions, byte for byte."""
+
+
+def test_an_entry_of_the_oldest_version_is_read() -> None:
+    progress = Progress(2, ((0, Reply(250, "", "2.1.5")),), Reply(250, ""), ((1_700_000_000.0, 2),), "rcpt 450")
+    assert read_entry(b"7", OLDEST_ENTRY) == replace(ENTRY, progress=progress)
+
+
+@pytest.mark.parametrize("changed", [{"v": 2}, {"v": 0}, {"reason": "of a version to come"}])
+def test_an_entry_of_a_version_to_come_is_none(changed: dict[str, Any]) -> None:
+    assert read_entry(KEY, orjson.dumps(WRITTEN | changed)) is None
 
 
 def test_an_entry_of_a_record_that_was_dated_oddly_is_read_back() -> None:
@@ -110,6 +129,13 @@ def outcome(**changed: bytes | None) -> Past | None:
     headers: Any = tuple((OUTCOME | changed).items())
     raw: Any = ConsumerRecord("o", 0, 3, 1_700_000_000_000, 0, None, b"{}", 0, 2, 2, headers)
     return read_past(raw)
+
+
+def test_an_outcome_of_the_oldest_version_is_read() -> None:
+    """All that a takeover reads stands in these headers; none was added or renamed since."""
+    mark = fingerprint("acme", "r-1")
+    sent = ((1_700_000_000.5, 2),)
+    assert outcome() == Past(1_700_000_000.0, "acme", mark, Coordinates(0, 7), b"\1" * 16, Use.USED, sent)
 
 
 @pytest.mark.parametrize("name", OUTCOME)

@@ -32,6 +32,13 @@ def test_foreign_metadata_is_told_apart(text: str) -> None:
     assert isinstance(decode(text, 1_000), Foreign)
 
 
+def test_what_the_oldest_version_wrote_is_read() -> None:
+    """Byte for byte: an upgrade finds such texts, and so does whoever goes back."""
+    known = Metadata("n7f3", 12, (40, 41, 95), (97, 99))
+    assert decode("1.n7f3.12.AwUEbAI=", 100) == known
+    assert metadata_text(known, 100) == "1.n7f3.12.AwUEbAI="
+
+
 @given(offsets=st.sets(st.integers(0, 300)), data=st.data())
 def test_runs_are_written_as_their_offsets_one_by_one(offsets: set[int], data: st.DataObject) -> None:
     within = data.draw(st.sets(st.sampled_from(sorted(offsets)))) if offsets else set[int]()

@@ -1,11 +1,14 @@
 """What waits: due times and queues."""
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.parking import Entry, Parking, Reason
+from consumer.core.parking import QUEUED, Entry, Parking, Reason
 from consumer.core.record import Coordinates
 
 
@@ -99,3 +102,72 @@ def test_a_queue_is_looked_at_when_its_next_slot_is_free() -> None:
     assert parking.next_due() == 200.0
     assert parking.awake(199.0) == []
     assert parking.awake(200.0) == ["acme"]
+
+
+@dataclass
+class Plain:
+    """The same without heaps and indexes: everything is looked at each time."""
+
+    entries: dict[int, Entry] = field(default_factory=dict[int, Entry])
+    out: set[int] = field(default_factory=set[int])
+
+    def waiting(self) -> list[tuple[float, Entry]]:
+        """Those that are not being worked on, in the order in which they fall due."""
+        found = [(_when(one), one) for one in self.entries.values() if one.offset not in self.out]
+        return sorted(found, key=lambda pair: (pair[0], pair[1].offset))
+
+    def due(self, now: float, most: int) -> list[int]:
+        return [one.offset for at, one in self.waiting() if at <= now][:most]
+
+    def queue(self, tenant: str) -> list[int]:
+        return sorted(one.offset for _, one in self.waiting() if one.reason in QUEUED and one.tenant == tenant)
+
+
+def _when(entry: Entry) -> float:
+    return entry.deadline if entry.reason in QUEUED else min(entry.due, entry.deadline)
+
+
+def compare(dice: Random) -> None:
+    """One case: requests are parked, given out, put back and ended, some of them several times."""
+    parking, plain, now = Parking(), Plain(), 0.0
+    for _ in range(dice.randint(1, 60)):
+        offset, now, most = dice.randrange(12), now + dice.choice([0.0, 1.0, 30.0]), dice.randint(1, 5)
+        tenant = f"t{offset % 2}"
+        match dice.choice(["park", "park", "park", "take", "end", "due", "queued"]):
+            case "park":
+                deadline, reason = now + dice.choice([5.0, 500.0]), dice.choice(list(Reason))
+                one = entry(offset, due=now + dice.choice([0.0, 2.0, 40.0]), tenant=tenant, reason=reason)
+                one = replace(one, deadline=deadline)
+                parking.add(one)
+                plain.entries[offset] = one
+                plain.out.discard(offset)
+            case "take" if offset in plain.entries:
+                parking.take(offset)
+                plain.out.add(offset)
+            case "end":
+                assert parking.remove(offset) == plain.entries.pop(offset, None)
+                plain.out.discard(offset)
+            case "due":
+                expected = plain.due(now, most)
+                assert parking.take_due(now, most) == expected
+                plain.out.update(expected)
+            case "queued":
+                expected = plain.queue(tenant)[:most]
+                assert parking.take_queued(tenant, most) == expected
+                plain.out.update(expected)
+            case _:
+                pass  # nothing is parked there to be taken
+        assert parking.numbers == Counter((one.tenant, one.reason) for one in plain.entries.values())
+        assert parking.queued(tenant, before=offset) == any(first < offset for first in plain.queue(tenant)[:1])
+        if waiting := plain.waiting():
+            looked_at = parking.next_due()
+            assert looked_at is not None
+            assert looked_at <= waiting[0][0], "too early costs a look, too late somebody's time"
+
+
+@pytest.mark.parametrize(
+    "cases", [range(1_000), pytest.param(range(1_000, 51_000), marks=pytest.mark.slow)], ids=["1,000", "50,000"]
+)
+def test_what_waits_comes_out_as_if_everything_were_looked_at_each_time(cases: range) -> None:
+    for seed in cases:
+        compare(Random(seed))  # noqa: S311  cases that can be had again

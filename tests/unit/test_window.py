@@ -1,5 +1,11 @@
 """Windows against an exact sliding log."""
 
+from dataclasses import dataclass, field
+from math import inf
+from random import Random
+from typing import Literal
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +13,65 @@ from consumer.core.tenant import HOUR, Limit
 from consumer.core.window import Full, Windows
 
 seconds = st.floats(0, 40, allow_nan=False)
+UNITS: tuple[Literal["messages", "recipients"], ...] = ("messages", "recipients")
+
+
+@dataclass
+class Exact:
+    """The same by the definition: all sends there ever were, counted anew each time."""
+
+    sends: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    taken: dict[int, int] = field(default_factory=dict[int, int])
+
+    def take(self, key: int, recipients: int, limits: list[Limit], now: float) -> Full | None:
+        if key in self.taken:
+            return None
+        full = [until for limit in limits if (until := self._until(limit, recipients, now)) is not None]
+        if not full:
+            self.taken[key] = recipients
+            return None
+        return Full(None if max(full) == inf else max(full))
+
+    def _until(self, limit: Limit, recipients: int, now: float) -> float | None:
+        """When it has room; infinity where that is not known; None where it has."""
+        units = [(at, 1 if limit.unit == "messages" else number) for at, number in self.sends if now < at + limit.per]
+        waiting = len(self.taken) if limit.unit == "messages" else sum(self.taken.values())
+        wanted = 1 if limit.unit == "messages" else recipients
+        if sum(number for _, number in units) + waiting + wanted <= limit.count:
+            return None
+        left = [at + limit.per for at, _ in sorted(units)]
+        for at in left:
+            later = sum(number for sent, number in units if sent + limit.per > at)
+            if later + waiting + wanted <= limit.count:
+                return at
+        return inf
+
+
+def compare(dice: Random) -> None:
+    """One case: some limits, and as many sends, replies and returns as fit into a few windows."""
+    kinds = [Limit(dice.randint(1, 6), dice.choice([1.0, 7.5, 60.0]), dice.choice(UNITS)) for _ in range(3)]
+    limits, windows, exact, now = kinds[: dice.randint(1, 3)], Windows(HOUR), Exact(), 1_000.0
+    for key in range(dice.randint(1, 25)):
+        now += dice.choice([0.0, 0.25, 1.0, dice.uniform(0, 20)])
+        recipients = dice.randint(1, 3)
+        said = windows.take(key, recipients, limits, now)
+        assert said == exact.take(key, recipients, limits, now)
+        for open_ in [one for one in exact.taken if dice.random() < 0.5]:
+            reply = now + dice.choice([0.0, 0.5])
+            if dice.random() < 0.2:
+                windows.give_back(open_)
+                del exact.taken[open_]
+            else:
+                windows.sent(open_, 1, reply)
+                exact.sends.append((reply, exact.taken.pop(open_)))
+
+
+@pytest.mark.parametrize(
+    "cases", [range(2_000), pytest.param(range(2_000, 102_000), marks=pytest.mark.slow)], ids=["2,000", "100,000"]
+)
+def test_windows_say_what_an_exact_log_says(cases: range) -> None:
+    for seed in cases:
+        compare(Random(seed))  # noqa: S311  cases that can be had again
 
 
 @given(
