@@ -31,6 +31,7 @@ PACE = {
 """Short enough that many faults fit into a minute, in the proportions of the defaults."""
 
 UNLIMITED = 10**9
+TENANTS = "tenants.json"
 
 
 def tenants(number: int = 20) -> dict[str, Limit | None]:
@@ -86,15 +87,21 @@ class Scene:
 
     # requests
 
-    def requests(self, number: int, names: Sequence[str] | None = None) -> list[Request]:
-        """So many for these tenants, at random, all with ids of their own."""
+    def requests(self, number: int, names: Sequence[str] | None = None, **more: object) -> list[Request]:
+        """So many for these tenants, at random, all with ids of their own, and with `more` in each."""
         names = names or list(self.plan.limits)
         return [
-            Request(f"r-{uuid.UUID(int=self.dice.getrandbits(128))}", self.dice.choice(names)) for _ in range(number)
+            Request(f"r-{uuid.UUID(int=self.dice.getrandbits(128))}", self.dice.choice(names), more=more)
+            for _ in range(number)
         ]
 
-    async def ask(self, number: int) -> None:
-        await self.producer.send(self.requests(number))
+    async def ask(self, number: int, names: Sequence[str] | None = None, **more: object) -> None:
+        await self.producer.send(self.requests(number, names, **more))
+
+    def forget(self, tenant: str) -> None:
+        """Its requests need no outcome."""
+        for origin in [one for one, name in self.producer.tenants.items() if name == tenant]:
+            self.producer.origins.pop(origin, None)
 
     async def reach(self, answered: int, within: float) -> None:
         """Wait until so many requests have an outcome. Nobody may end by itself, and nothing take longer than that."""
@@ -116,11 +123,14 @@ class Scene:
 
     # members
 
-    def join(self, twin_of: Member | None = None) -> Member:
-        """One more consumer; one that takes itself for another if it is to be its twin."""
+    def join(self, twin_of: Member | None = None, relay_port: int | None = None) -> Member:
+        """One more consumer; one that takes itself for another if it is to be its twin; one with a relay of its own."""
         member = self._member(len(self.members))
         if twin_of is not None:
             member.environment = {**member.environment, "CONSUMER_KAFKA__GROUP_INSTANCE_ID": twin_of.name}
+        if relay_port is not None:
+            file = _write_tenants(self.plan, relay_port, f"{member.name}.json")
+            member.environment = {**member.environment, "CONSUMER_TENANTS__FILE": str(file)}
         self.members.append(member)
         member.start()
         return member
@@ -158,10 +168,11 @@ class Scene:
             **ALLOWED_HERE,
             "CONSUMER_KAFKA__BOOTSTRAP_SERVERS": self.plan.consumer_bootstrap or self.plan.bootstrap,
             "CONSUMER_KAFKA__GROUP_ID": self.group,
+            "CONSUMER_KAFKA__CLIENT_ID": f"email-consumer-{name}",
             "CONSUMER_TOPICS__REQUESTS": self.topic,
             "CONSUMER_TOPICS__OUTCOMES": f"{self.name}.outcomes",
             "CONSUMER_TOPICS__PARKED": f"{self.name}.parked",
-            "CONSUMER_TENANTS__FILE": str(self.plan.folder / "tenants.json"),
+            "CONSUMER_TENANTS__FILE": str(self.plan.folder / TENANTS),
             "CONSUMER_SMTP__ALLOW_PLAINTEXT": "true",
             "CONSUMER_HTTP__PORT": "0",
             **self.plan.settings,
@@ -188,6 +199,7 @@ class Scene:
             len(verdict.second_outcomes),
             len(verdict.second_sends),
             len(verdict.in_doubt),
+            verdict.in_doubt_and_taken,
             self.open_intents,
             verdict.over_limit,
             self.outcomes.gap(self.began),
@@ -212,7 +224,7 @@ async def staged(plan: Plan) -> AsyncGenerator[Scene]:
         if plan.relay_port is None:
             await relay.start()
             stack.callback(relay.close)
-        _write_tenants(plan, plan.relay_port or relay.port)
+        _write_tenants(plan, plan.relay_port or relay.port, TENANTS)
         producer = await stack.enter_async_context(producing(plan.bootstrap, f"{name}.requests", dice))
         outcomes = await stack.enter_async_context(reading(plan.bootstrap, f"{name}.outcomes"))
         scene = Scene(plan, name, dice, relay, producer, outcomes)
@@ -228,14 +240,15 @@ def _end(scene: Scene) -> None:
             member.kill()
 
 
-def _write_tenants(plan: Plan, port: int) -> None:
+def _write_tenants(plan: Plan, port: int, name: str) -> Path:
     default = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_scheme": "plain", "hLimit": UNLIMITED}
     found: dict[str, object] = {}
-    for name, limit in plan.limits.items():
+    for tenant, limit in plan.limits.items():
         limits = [] if limit is None else [{"count": limit.count, "per": limit.per}]
-        found[name] = {"domain": f"{name}.example", "limits": limits, **plan.about_tenants.get(name, {})}
-    text = json.dumps({"default": default, "tenants": found})
-    (plan.folder / "tenants.json").write_text(text)  # JSON is YAML
+        found[tenant] = {"domain": f"{tenant}.example", "limits": limits, **plan.about_tenants.get(tenant, {})}
+    file = plan.folder / name
+    file.write_text(json.dumps({"default": default, "tenants": found}))  # JSON is YAML
+    return file
 
 
 async def _make_topics(plan: Plan, name: str) -> None:

@@ -28,6 +28,7 @@ class Verdict:
     untaken: tuple[str, ...]  # an outcome says accepted, and the relay never took it
     untold: tuple[str, ...]  # the relay took it, and no outcome says that it may have
     in_doubt: tuple[str, ...]
+    in_doubt_and_taken: int  # the relay had the mail: to send it again would have been a second one
     over_limit: int
 
 
@@ -45,6 +46,7 @@ def judge(
         untaken=tuple(one.at for one in told if one.kind == "accepted" and one.message_id not in sends),
         untold=tuple(identity for identity in sends if identity not in said),
         in_doubt=tuple(one.at for one in told if one.kind == "unknown"),
+        in_doubt_and_taken=sum(one.kind == "unknown" and one.message_id in sends for one in told),
         over_limit=sum(exceeded(_times(taken, tenant), limit) for tenant, limit in limits.items()),
     )
 

@@ -6,8 +6,11 @@ import re
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import aiohttp
 
 from devtools.child import Child
 from tests.faults.figures import WITHIN
@@ -51,6 +54,16 @@ class Member:
         """The partitions that the group gave it last, by its log."""
         told = re.findall(r'"partitions":\[([\d,]*)\],"event":"assigned"', self.said)
         return {int(number) for number in told[-1].split(",") if number} if told else set()
+
+    async def ready(self) -> bool:
+        """What it says of itself over HTTP; no while it does not listen."""
+        told = re.findall(r'"address":"([\d.:]+)"', self.said)
+        if not told:
+            return False
+        with suppress(aiohttp.ClientError):
+            async with aiohttp.ClientSession() as session, session.get(f"http://{told[-1]}/readyz") as answer:
+                return answer.status == 200
+        return False
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -16,6 +16,7 @@ class Row:
     second_outcomes: int
     second_sends: int
     in_doubt: int
+    taken: int  # of those in doubt, by the relay
     open_intents: int | None  # None where nothing was killed
     over_limit: int
     gap: float
@@ -28,7 +29,9 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         opened = "" if self.open_intents is None else str(self.open_intents)
-        counts = (self.injected, self.requests, self.missing, self.second_outcomes, self.second_sends, self.in_doubt)
+        counts = (
+            self.injected, self.requests, self.missing, self.second_outcomes, self.second_sends, self.in_doubt, self.taken
+        )  # fmt: skip
         return (
             self.fault,
             *(f"{count:,}" for count in counts),
@@ -40,8 +43,8 @@ class Row:
 
 
 HEAD = (
-    "fault", "injected", "requests", "missing", "second outcomes", "second sends", "in doubt", "open intents",
-    "windows exceeded", "longest gap", "also measured",
+    "fault", "injected", "requests", "missing", "second outcomes", "second sends", "in doubt", "of them sent",
+    "open intents", "windows exceeded", "longest gap", "also measured",
 )  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from tests.faults.stages import behind_a_proxy
 from tests.faults.table import held
 from tests.faults.traps import Holding
 
+EX_SOFTWARE = 70
+
 
 async def going_again(scene: Scene) -> float:
     """Seconds until the next outcome."""
@@ -62,6 +64,35 @@ async def strike(scene: Scene, broker: Broker, accident: str) -> None:
         broker.freeze()
         await asyncio.sleep(sized(8, 60))
         broker.thaw()
+
+
+@pytest.mark.timeout(180)
+async def test_who_does_not_get_on_is_not_ready_and_ends_at_last(folder: Path) -> None:
+    soon = {"CONSUMER_WORK__UNREADY_AFTER": "3s", "CONSUMER_WORK__EXIT_AFTER": "15s"}
+    with Broker() as broker:
+        async with staged(Plan(folder, broker.bootstrap, members=1, settings=soon)) as scene:
+            (member,) = scene.members
+            await scene.ask(100)
+            await scene.all_answered(60)
+            assert await member.ready()
+            await scene.ask(400)
+            await scene.reach(150, 60)
+            broker.freeze()
+            scene.injected = 1
+            frozen = time.monotonic()
+            while await member.ready():  # noqa: ASYNC110  bounded by the test's own limit
+                await asyncio.sleep(0.2)
+            unready = time.monotonic() - frozen
+            assert member.running
+            assert await member.ended()
+            ended = time.monotonic() - frozen
+            broker.thaw()
+            assert member.code == EX_SOFTWARE
+            member.start()
+            await scene.all_answered(90)
+            row, verdict = scene.row("no progress", f"not ready after {unready:.1f} s, ended after {ended:.1f}")
+    held(row, verdict)
+    assert "CONSUMER_WORK__EXIT_AFTER" in member.said
 
 
 @pytest.mark.timeout(sized(180, 900))

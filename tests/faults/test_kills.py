@@ -36,7 +36,7 @@ async def test_kill_9_at_random(own_broker: Broker, folder: Path, seed: int) -> 
 
 
 @pytest.mark.timeout(sized(120, 900))
-@pytest.mark.parametrize("point", ["after MAIL", "after the dot", "after 250"])
+@pytest.mark.parametrize("point", ["after MAIL", "after the intent's commit", "after the dot", "after 250"])
 async def test_kill_9_in_the_conversation(own_broker: Broker, folder: Path, point: str) -> None:
     trap = Trap()
     async with trapped_relay(point, trap, folder) as relay:
@@ -49,17 +49,19 @@ async def test_kill_9_in_the_conversation(own_broker: Broker, folder: Path, poin
 
 
 @pytest.mark.timeout(sized(120, 900))
-@pytest.mark.parametrize("point", ["before EndTxn", "after EndTxn"])
+@pytest.mark.parametrize("point", ["before EndTxn", "inside EndTxn", "after EndTxn"])
 async def test_kill_9_around_the_commit(folder: Path, point: str) -> None:
+    """Dead before the broker hears of it; once it was asked to; and once it has decided, its answer on the way."""
     trap = Trap()
     async with (
         behind_a_proxy() as (proxy, broker),
         staged(Plan(folder, broker.bootstrap, members=1, consumer_bootstrap=proxy.address)) as scene,
     ):
-        if point == "before EndTxn":
-            proxy.request = OnEndTxn(trap)
+        hook = OnEndTxn(trap, lost=point == "before EndTxn")
+        if point == "after EndTxn":
+            proxy.answer = hook
         else:
-            proxy.answer = OnEndTxn(trap)
+            proxy.request = hook
         await kill_at_the_trap(scene, trap, sized(1, 20))
         row, verdict = scene.row(f"kill -9 {point}")
     held(row, verdict)

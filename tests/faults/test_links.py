@@ -6,6 +6,7 @@ import pytest
 
 from devtools.broker import Broker
 from devtools.relay_script import Act, Drop, Manner, Say
+from devtools.stand_ins import StandIns
 from tests.faults.figures import sized
 from tests.faults.harness import Plan, staged
 from tests.faults.table import held
@@ -15,7 +16,7 @@ CUTS = sized(5, 50)
 
 PLACES: dict[str, tuple[str, Act]] = {
     "before 354": ("data", Drop()),
-    "in the body": ("body", Drop(after=10)),
+    "in a small body": ("body", Drop(after=10)),
     "after the dot": ("body", Drop()),
     "within 250": ("body", Say("250 2.0.0 taken", cut=2)),
 }
@@ -35,8 +36,27 @@ async def test_a_link_that_is_cut_never_makes_a_second_mail(own_broker: Broker, 
     held(row, verdict)
     if place == "before 354":
         assert row.in_doubt == 0
-    elif place != "in the body":
+    elif place != "in a small body":
         assert row.in_doubt == CUTS
     else:
         # A small mail is written in one go: whoever was cut off in the middle may have sent all of it.
         assert row.in_doubt <= CUTS
+
+
+LARGE = bytes(12 * 2**20)
+"""More, as base64, than the buffers of both sides hold: at the cut its sender knows that it has not said the end."""
+
+
+@pytest.mark.timeout(sized(150, 900))
+async def test_a_link_that_is_cut_in_a_large_body_leaves_no_doubt(own_broker: Broker, folder: Path) -> None:
+    script = {"body": (Drop(after=100_000),) * CUTS}
+    async with StandIns(files={"large": LARGE}) as files, journalling(folder, Manner("plain"), script) as relay:
+        plan = Plan(folder, own_broker.bootstrap, members=1, relay_port=relay.port)
+        async with staged(plan) as scene:
+            attached = {"attachments": [f"{files.url}/files/large"]}
+            await scene.ask(CUTS + 5, **attached)
+            scene.injected = CUTS
+            await scene.all_answered(sized(120, 600))
+            row, verdict = scene.row("link cut in a large body", "mails of 16 MB")
+    held(row, verdict)
+    assert scene.outcomes.kinds == {"accepted": CUTS + 5}

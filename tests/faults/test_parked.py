@@ -39,3 +39,4 @@ async def test_what_is_parked_outlives_a_crash_and_goes_out_in_time(own_broker: 
     held(row, verdict)
     assert late[0] >= 0
     assert late[len(late) // 2] < 1
+    assert late[-1] < sized(3, 1)

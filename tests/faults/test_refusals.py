@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 
 from devtools.broker import Broker
+from devtools.runtimes import find_runtime
 from tests.faults.figures import PARTITIONS, WITHIN
 from tests.faults.harness import Plan, Scene, staged
 from tests.faults.table import held
@@ -46,14 +48,28 @@ def small(folder: Path, broker: Broker) -> Plan:
     return Plan(folder, broker.bootstrap, members=1, limits={"t00": None}, static=False)
 
 
+async def delete_offsets(broker: Broker, scene: Scene) -> None:
+    """As an operator does it, with Kafka's own tool."""
+    command = find_runtime().tool(
+        "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+        *("--bootstrap-server", broker.bootstrap, "--group", scene.group, "--delete-offsets", "--topic", scene.topic),
+    )
+    running = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
+    said, _ = await asyncio.wait_for(running.communicate(), WITHIN)
+    assert running.returncode == 0, said.decode()
+
+
 @pytest.mark.timeout(120)
-async def test_a_group_without_offsets_beside_outcomes_is_refused(own_broker: Broker, folder: Path) -> None:
+async def test_a_group_whose_offsets_were_deleted_is_refused_beside_outcomes(own_broker: Broker, folder: Path) -> None:
     async with staged(small(folder, own_broker)) as scene:
         await at_work_and_stopped(scene)
-        (member,) = scene.members
-        member.environment = {**member.environment, "CONSUMER_KAFKA__GROUP_ID": f"{scene.group}-2"}
+        await delete_offsets(own_broker, scene)
+        assert set((await scene.positions()).values()) <= {-1}
+        await scene.ask(30)
         said = await refused(scene)
+        assert scene.outcomes.answered == 60, "nothing was taken, and nothing passed over"
     assert "the group has no offset, yet outcomes or parked requests are there" in said
+    assert "reset them to where the group stood" in said
 
 
 @pytest.mark.timeout(120)
@@ -71,7 +87,16 @@ async def test_requests_that_were_deleted_unread_are_refused(own_broker: Broker,
 
 
 @pytest.mark.timeout(120)
-async def test_metadata_of_another_client_is_refused(own_broker: Broker, folder: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("mine", id="of a foreign client"),
+        pytest.param("2.n7f3.12.AwUEbAI=", id="of a version to come", marks=pytest.mark.slow),
+        pytest.param("1.n7f3.AwUEbAI=", id="of before ticks had numbers", marks=pytest.mark.slow),
+        pytest.param("1.n7f3.12.gA==", id="broken", marks=pytest.mark.slow),
+    ],
+)
+async def test_metadata_that_is_not_ours_is_refused(own_broker: Broker, folder: Path, text: str) -> None:
     async with staged(small(folder, own_broker)) as scene:
         await at_work_and_stopped(scene)
         client: Any = AIOKafkaConsumer(bootstrap_servers=own_broker.bootstrap, group_id=scene.group)
@@ -79,10 +104,11 @@ async def test_metadata_of_another_client_is_refused(own_broker: Broker, folder:
         positions = await scene.positions()
         places = {TopicPartition(scene.topic, partition): at for partition, at in positions.items()}
         client.assign(list(places))
-        await client.commit({place: OffsetAndMetadata(at, "mine") for place, at in places.items()})
+        await client.commit({place: OffsetAndMetadata(at, text) for place, at in places.items()})
         await asyncio.wait_for(client.stop(), WITHIN)
         said = await refused(scene)
     assert "is not ours" in said
+    assert "give it a group of its own" in said
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from devtools.proxy import END_TXN, Call
+from devtools.proxy import END_TXN, Call, CutError
 from devtools.relay import Relay
 from devtools.relay_script import Act, Journal, Keeper, Manner, Playbook, Script, Taken
 from tests.faults.figures import WITHIN
@@ -79,9 +79,13 @@ async def trapped_relay(point: str, trap: Trap, folder: Path) -> AsyncGenerator[
     """A relay that springs the trap at this point."""
     keepers = {"after the dot": [AfterTheDot(trap)], "after 250": [AfterTheReply(trap)]}.get(point, [])
     async with journalling(folder, Manner("plain"), keepers=keepers) as relay:
-        if point == "after MAIL":
-            relay.playbook = TrappedPlaybook("mail", trap)
+        if point in HEARD:
+            relay.playbook = TrappedPlaybook(HEARD[point], trap)
         yield relay
+
+
+HEARD = {"after MAIL": "mail", "after the intent's commit": "data"}
+"""What the relay hears at a point. DATA is the first word that is said only once the intent is committed."""
 
 
 @asynccontextmanager
@@ -96,18 +100,21 @@ async def journalling(
 
 @dataclass(slots=True)
 class OnEndTxn:
-    """A hook of the proxy: springs when a consumer's EndTxn, or the answer to it, passes."""
+    """A hook of the proxy: springs when a consumer's EndTxn, or the answer to it, passes; or is `lost` on the way."""
 
     trap: Trap
+    lost: bool = False
 
     async def __call__(self, call: Call) -> None:
-        if call.api == END_TXN and call.client.startswith("email-consumer"):
+        if call.api == END_TXN and call.client.startswith("email-consumer") and self.trap.armed:
             self.trap.step()
+            if self.lost:
+                raise CutError
 
 
 @dataclass(slots=True)
 class Holding:
-    """A hook of the proxy: answers to EndTxn wait so many seconds, at most so many of them."""
+    """A hook of the proxy: answers to EndTxn wait so many seconds, at most so many of them, or until the asker hangs up."""
 
     seconds: float
     left: int = 0
