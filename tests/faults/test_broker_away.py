@@ -66,6 +66,7 @@ async def strike(scene: Scene, broker: Broker, accident: str) -> None:
         broker.thaw()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_who_does_not_get_on_is_not_ready_and_ends_at_last(folder: Path) -> None:
     soon = {"CONSUMER_WORK__UNREADY_AFTER": "3s", "CONSUMER_WORK__EXIT_AFTER": "15s"}

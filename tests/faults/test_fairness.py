@@ -83,6 +83,7 @@ async def test_a_noisy_tenant_and_one_whose_relay_hangs_are_not_noticed(own_brok
     assert p99(beside) < 2 * p99(alone)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(sized(150, 900))
 async def test_thousands_that_wait_are_not_noticed(own_broker: Broker, folder: Path) -> None:
     parked = sized(1_000, 5_000)
@@ -98,6 +99,7 @@ async def test_thousands_that_wait_are_not_noticed(own_broker: Broker, folder: P
     assert p99(beside) < 2 * p99(alone)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(sized(150, 900))
 async def test_a_flood_that_comes_at_once_is_overtaken(own_broker: Broker, folder: Path) -> None:
     flood = sized(1_000, 5_000)

@@ -36,7 +36,10 @@ async def test_kill_9_at_random(own_broker: Broker, folder: Path, seed: int) -> 
 
 
 @pytest.mark.timeout(sized(120, 900))
-@pytest.mark.parametrize("point", ["after MAIL", "after the intent's commit", "after the dot", "after 250"])
+@pytest.mark.parametrize(
+    "point",
+    [pytest.param("after MAIL", marks=pytest.mark.slow), "after the intent's commit", "after the dot", "after 250"],
+)
 async def test_kill_9_in_the_conversation(own_broker: Broker, folder: Path, point: str) -> None:
     trap = Trap()
     async with trapped_relay(point, trap, folder) as relay:
@@ -49,7 +52,9 @@ async def test_kill_9_in_the_conversation(own_broker: Broker, folder: Path, poin
 
 
 @pytest.mark.timeout(sized(120, 900))
-@pytest.mark.parametrize("point", ["before EndTxn", "inside EndTxn", "after EndTxn"])
+@pytest.mark.parametrize(
+    "point", [pytest.param("before EndTxn", marks=pytest.mark.slow), "inside EndTxn", "after EndTxn"]
+)
 async def test_kill_9_around_the_commit(folder: Path, point: str) -> None:
     """Dead before the broker hears of it; once it was asked to; and once it has decided, its answer on the way."""
     trap = Trap()

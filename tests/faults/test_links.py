@@ -47,6 +47,7 @@ LARGE = bytes(12 * 2**20)
 """More, as base64, than the buffers of both sides hold: at the cut its sender knows that it has not said the end."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(sized(150, 900))
 async def test_a_link_that_is_cut_in_a_large_body_leaves_no_doubt(own_broker: Broker, folder: Path) -> None:
     script = {"body": (Drop(after=100_000),) * CUTS}
