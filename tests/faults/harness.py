@@ -271,6 +271,6 @@ def kept(folder: Path) -> Path:
     keep = os.environ.get("FAULTS_KEEP")
     if keep is None:
         return folder
-    place = Path(keep) / folder.name
+    place = Path(keep) / f"{folder.parent.name}-{folder.name}"  # two runs in one would be judged as one
     place.mkdir(parents=True, exist_ok=True)
     return place

@@ -64,8 +64,8 @@ class Parts:
         await client.bootstrap()
         try:
             topics = [f"{scene.name}.{kind}" for kind in ("requests", "outcomes", "parked")]
-            await client.fetch_all_metadata()
-            led = client.cluster.partitions_for_broker(broker) or ()
+            cluster = await client.fetch_all_metadata()
+            led = cluster.partitions_for_broker(broker) or ()
             self.led += sum(place.topic in topics for place in led)
             self.group += await client.coordinator_lookup(CoordinationType.GROUP, scene.group) == broker
             ids = [f"{scene.group}.{scene.topic}.{number}" for number in range(PARTITIONS)]
