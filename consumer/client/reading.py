@@ -111,7 +111,7 @@ async def partitions(cluster: Cluster, topic: str) -> int:
     except UncertainError as error:
         raise KafkaAwayError(str(error)) from error
     if topic not in found:
-        raise WrongTopicError(f"topic {topic} is missing: run `consumer topics create`")
+        raise WrongTopicError(f"topic {topic} is missing: run `consumer topics create` (or this user may not see it)")
     return found[topic]
 
 

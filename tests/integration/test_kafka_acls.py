@@ -224,4 +224,4 @@ async def _first_outcomes(guarded: Guarded) -> set[str]:
 async def test_without_leave_the_topics_look_as_if_they_were_missing(guarded: Guarded) -> None:
     code, said = await ran(guarded.settings("nobody"), "check", "--online")
     assert code == 78
-    assert "topic email.requests is missing" in said
+    assert "topic email.requests is missing: run `consumer topics create` (or this user may not see it)" in said

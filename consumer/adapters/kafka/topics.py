@@ -135,7 +135,11 @@ def problems(wanted: Wanted, found: Mapping[str, Topic], *, all_of_them: bool = 
     """What would break a promise; suppressions and feedback may be missing as long as nothing uses them."""
     names = _names(wanted.topics)
     needed = names if all_of_them or wanted.suppression.key is not None else names[:3]
-    lines = [f"topic {name} is missing: run `consumer topics create`" for name in needed if name not in found]
+    lines = [
+        f"topic {name} is missing: run `consumer topics create` (or this user may not see it)"
+        for name in needed
+        if name not in found
+    ]
     requests, outcomes = found.get(wanted.topics.requests), found.get(wanted.topics.outcomes)
     for topic in (requests, outcomes):
         lines.extend(_of_a_history(topic) if topic else ())
