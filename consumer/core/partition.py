@@ -142,7 +142,7 @@ class Partition:
         if (later := self._not_yet(work, request, tenant, now)) is not None:
             return later
         if work.surplus or self._behind(work, tenant, now, spare):
-            return Later(Reason.SHARE, now, work.progress)
+            return self._queue(work, request, tenant, now)
         admitted = self._slot(work, request, tenant, now)
         if admitted is ADMITTED and not work.flying:
             self._flights.take_off(work, tenant.name, now)
@@ -227,6 +227,15 @@ class Partition:
             return _limited(work, (full.until or now + 1) - now)
         self.limited[tenant.name] = limits
         return Later(Reason.WINDOW, full.until or self._deadline(work), work.progress)
+
+    def _queue(self, work: Work, request: Request, tenant: Tenant, now: float) -> Later:
+        """Behind others of its tenant; and if these wait for a slot, so does it: that is what people are told."""
+        limits = limits_of(request, tenant)
+        until = self.windows(tenant.name).next_free(limits, now)
+        if until == now or tenant.over_limit == "reject":
+            return Later(Reason.SHARE, now, work.progress)
+        self.limited[tenant.name] = limits
+        return Later(Reason.WINDOW, until or self._deadline(work), work.progress)
 
     def surplus(self, now: float, spare: int) -> list[Work]:
         """Requests of slow tenants to park so that others find room; none of them has leave to send."""

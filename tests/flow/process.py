@@ -212,9 +212,14 @@ class Setup:
 
     async def outcomes(self, number: int) -> list[Concluded]:
         """Wait until there are so many outcomes."""
-        while len(self.kafka.all_outcomes) < number:  # noqa: ASYNC110  bounded by the test's own limit
-            await asyncio.sleep(0.001)
+        await until(lambda: len(self.kafka.all_outcomes) >= number)
         return self.kafka.all_outcomes
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait for that, bounded by the test's own limit."""
+    while not true():  # noqa: ASYNC110  what is looked at sends no signal
+        await asyncio.sleep(0.001)
 
 
 @dataclass

@@ -15,12 +15,7 @@ from consumer.core.partition import Keeping
 from consumer.core.record import Record
 from consumer.stream import World
 from tests.builders import metadata_text, tenant
-from tests.flow.process import Process, Seen, Setup, running
-
-
-async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110  bounded by the test's own limit
-        await asyncio.sleep(0.001)
+from tests.flow.process import Process, Seen, Setup, running, until
 
 
 def of(process: Process) -> MemorySource:

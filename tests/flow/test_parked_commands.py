@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from random import Random
@@ -29,7 +28,7 @@ from consumer.core.reply import Reply
 from consumer.core.timestamp import format_timestamp
 from consumer.delivery import NOBODY
 from tests.builders import metadata_text, tenant
-from tests.flow.process import OK, Process, Seen, Setup, running
+from tests.flow.process import OK, Process, Seen, Setup, running, until
 from tests.flow.test_storms import blow
 
 HOUR = 3_600.0
@@ -52,12 +51,6 @@ def command(
     at = setup.home(name) if partition is None else partition
     written = tuple((key, value.encode()) for key, value in headers.items())
     return setup.kafka.produce(at, orjson.dumps({"command": verb, "id": id_}), headers=written, at=setup.clock.now())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Bounded by the test's own limit."""
-    while not condition():  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
 
 
 async def parked(setup: Setup, reason: Reason, id_: str = "r-1", *, number: int = 1) -> None:

@@ -17,7 +17,7 @@ from consumer.core.reply import BLOCKED, Reply
 from consumer.core.suppression import Kind, Policy
 from consumer.ports import BrokenError
 from tests.builders import tenant
-from tests.flow.process import OK, Process, Seen, Setup, running
+from tests.flow.process import OK, Process, Seen, Setup, running, until
 from tests.flow.test_crash_points import FAULTS
 
 POLICY = Policy(b"k" * 32, least=10)
@@ -41,11 +41,6 @@ def judging(address: str, reply: Reply) -> Callable[[Mail], Attempt | str | None
         return Answered(replies, OK if len(replies) > 1 else None, 1_700_000_000.0)
 
     return judge
-
-
-async def until(true: Callable[[], object]) -> None:
-    while not true():  # noqa: ASYNC110  bounded by the test's own limit
-        await asyncio.sleep(0.001)
 
 
 def heard(process: Process) -> list[Heard]:

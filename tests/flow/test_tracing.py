@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +24,7 @@ from consumer.core.reply import Reply
 from consumer.ports import Journal, Source, Transport
 from consumer.stream import World
 from tests.builders import tenant
-from tests.flow.process import Setup, running
+from tests.flow.process import Setup, running, until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 GIVEN = f"00-{TRACE}-{PARENT}-01"
@@ -103,12 +102,6 @@ def ask(setup: Setup, headers: Headers = PLAIN, **fields: object) -> None:
 async def ended(setup: Setup, number: int = 1) -> list[Concluded]:
     async with running(setup):
         return list(await setup.outcomes(number))
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110  spans send no signal
-            await asyncio.sleep(0.001)
 
 
 async def test_a_request_is_worked_on_below_who_wrote_it_and_sent_below_that() -> None:

@@ -12,7 +12,7 @@ from consumer.core.mail import Mail
 from consumer.core.outcome import Accepted, Duplicate, Expired, Invalid, RateLimited, Unknown
 from consumer.core.parking import Reason
 from tests.builders import tenant
-from tests.flow.process import Seen, Setup, running
+from tests.flow.process import Seen, Setup, running, until
 
 
 async def test_a_request_becomes_one_mail_and_one_outcome() -> None:
@@ -71,6 +71,17 @@ async def test_over_the_limit_waits_for_its_slot_in_order_of_arrival() -> None:
     assert seen.waited == [False, False, True, True, True, True]
     assert [one.subject.id for one in outcomes] == [f"r-{number}" for number in range(6)]
     assert setup.kafka.parked[0] == {}
+
+
+async def test_all_that_wait_for_a_slot_say_so_and_not_only_the_first_of_them() -> None:
+    setup = Setup(tenants=(tenant(h_limit=2),))
+    for number in range(30):
+        setup.request(f"r-{number}")
+    async with running(setup) as process:
+        await until(lambda: len(setup.kafka.parked[0]) == 28)
+        (owned,) = process.stream.owned
+        assert owned.state is not None
+        assert owned.state.parking.numbers == {("acme", Reason.WINDOW): 28}
 
 
 async def test_the_same_id_again_is_a_duplicate_and_no_second_mail() -> None:
