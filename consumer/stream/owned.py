@@ -94,6 +94,7 @@ class Owned:
         self._quiet = asyncio.Event()
         self._last_tick = 0.0
         self._got_on = world.clock.elapsed()
+        self._loop = asyncio.get_running_loop()  # once: before Python 3.12 it is a system call each time
 
     @override
     def __repr__(self) -> str:
@@ -330,7 +331,7 @@ class Owned:
         """Ask for an intent: the answer comes with the tick that holds it."""
         if self.state is None or not self._granting.is_set():
             return None
-        answer = self._permits[work.offset] = asyncio.get_running_loop().create_future()
+        answer = self._permits[work.offset] = self._loop.create_future()
         self.state.ask(work.offset)
         self._want(work)
         return await answer

@@ -32,6 +32,7 @@ class Places:
     def __init__(self, number: int) -> None:
         self._number = self._free = number
         self._lanes: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._loop = asyncio.get_running_loop()  # once: before Python 3.12 it is a system call each time
 
     @override
     def __repr__(self) -> str:
@@ -57,7 +58,7 @@ class Places:
         if self._free > 0 and not self._lanes:
             self._free -= 1
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[None] = self._loop.create_future()
         self._lanes.setdefault(lane, deque()).append(turn)
         try:
             await turn

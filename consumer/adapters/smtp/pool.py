@@ -73,6 +73,7 @@ class Pool:
         self._room = room
         self._limits = limits
         self._clock = clock
+        self._loop = asyncio.get_running_loop()  # once: before Python 3.12 it is a system call each time
         self._on_circuit = on_circuit
         self._waiting: deque[asyncio.Future[_Found]] = deque()
         self._leaves: dict[asyncio.Future[_Found], Leave] = {}
@@ -221,7 +222,7 @@ class Pool:
         self._waiting.popleft().set_result(connection)
 
     async def _turn(self, leave: Leave) -> _Found:
-        turn: asyncio.Future[_Found] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[_Found] = self._loop.create_future()
         self._waiting.append(turn)
         self._leaves[turn] = leave
         self.dispatch()
@@ -324,13 +325,12 @@ class Pool:
     def _keep(self, connection: Connection) -> None:
         self._starve()
         # One timer for all of them: one each would be made and cancelled with every mail.
-        loop = asyncio.get_running_loop()
-        self.idle[connection] = loop.time()
+        self.idle[connection] = self._loop.time()
         if self._sweep is None:
-            self._sweep = loop.call_later(self._limits.idle, self._retire_old)
+            self._sweep = self._loop.call_later(self._limits.idle, self._retire_old)
 
     def _retire_old(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         self._sweep = None
         for connection, since in list(self.idle.items()):  # the longest idle first
             left = since + self._limits.idle - loop.time()
