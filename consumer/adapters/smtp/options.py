@@ -37,7 +37,7 @@ class PoolLimits:
     age: float = 300.0
     idle: float = 30.0
     ahead: int = 10
-    most_ahead: int = 1000
+    most_ahead: int = 500
     grant: float = 0.08
     pauses: Pauses = field(default_factory=Pauses)
     quit: float = 1.0
