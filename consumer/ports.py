@@ -9,7 +9,7 @@ from consumer.core.attempt import Attempt
 from consumer.core.ending import Ending
 from consumer.core.mail import Mail
 from consumer.core.metadata import Foreign, Metadata
-from consumer.core.parking import Entry
+from consumer.core.packed import Packed
 from consumer.core.past import Past
 from consumer.core.probe import Probed
 from consumer.core.record import Coordinates, Record
@@ -176,7 +176,7 @@ class Journal(Protocol):
         """The outcomes since then (seconds since the epoch), in order."""
         ...
 
-    async def parked(self, partition: int) -> Iterable[Entry]:
+    async def parked(self, partition: int) -> Packed:
         """What waits. Raises `BrokenError` for an entry that cannot be read."""
         ...
 

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from typing_extensions import override
 
 from consumer.core.ending import Concluded
 from consumer.core.metadata import Foreign, decode
+from consumer.core.packed import Packed
 from consumer.core.parking import Entry
 from consumer.core.past import Past, past_of
 from consumer.core.record import ORIGIN_HEADER, Coordinates, Headers, Record
@@ -173,8 +174,11 @@ class MemoryJournal(Journal):
         return [past_of(concluded, at) for concluded, at in self._kafka.outcomes[partition] if at >= since]
 
     @override
-    async def parked(self, partition: int) -> Iterable[Entry]:
-        return [replace(entry) for entry in self._kafka.parked[partition].values()]
+    async def parked(self, partition: int) -> Packed:
+        found = Packed(partition)
+        for entry in self._kafka.parked[partition].values():
+            found.put(entry)
+        return found
 
     @override
     async def suppressions(self, partition: int) -> Suppressions:

@@ -3,14 +3,16 @@
 An id is used up by Accepted and Unknown, and while its request is in flight or parked; any other request
 may come again under its id. A request's identity is its origin: the same record seen again is no duplicate.
 
-Of those that ended there are millions: each is packed into as few bytes as it takes. Those that are open are few.
+Of those that ended there are millions: each is packed into as few bytes as it takes. Of those that wait there may be a
+million: of them only the offset is kept here, the rest is looked up where they are parked. Those in flight are few.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import Enum, auto
 from hashlib import blake2b
 from struct import Struct
+from typing import NamedTuple
 
 from consumer.core.outcome import Duplicate
 from consumer.core.record import Coordinates
@@ -23,8 +25,7 @@ class Use(Enum):
     FREE = auto()  # ended otherwise: the id may come again
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(NamedTuple):
     origin: Coordinates
     digest: bytes
     offset: int  # of the record that holds it open
@@ -41,34 +42,43 @@ class Seen(Enum):
     BEFORE = auto()
 
 
-def fingerprint(tenant: str, request_id: str, *, command: bool = False) -> bytes:
-    """16 bytes for a tenant's request id; with 8, a collision would be a false duplicate. Commands have ids of their own."""
+def fingerprint(tenant: str, request_id: str, *, command: bool = False) -> int:
+    """16 bytes for a tenant's request id; with 8, a collision would be a false duplicate. Commands have ids of their own.
+
+    As a number, which takes 16 octets less than bytes do.
+    """
     ours = f"{tenant}\0{request_id}\0command" if command else f"{tenant}\0{request_id}"
-    return blake2b(ours.encode(), digest_size=16).digest()
+    return int.from_bytes(blake2b(ours.encode(), digest_size=16).digest())
+
+
+_nobody = dict[int, tuple[Coordinates, bytes]]().__getitem__
 
 
 class Ids:
     """The ids of one home partition, each for `keep` seconds after its request ended."""
 
-    def __init__(self, keep: float) -> None:
+    def __init__(self, keep: float, parked: Callable[[int], tuple[Coordinates, bytes]] = _nobody) -> None:
+        """`parked` tells origin and digest of the parked request at an offset."""
         self._keep = keep
-        # Each id is in one of the two at most.
-        self._open: dict[bytes, _Open] = {}
-        self._ended: dict[bytes, bytes] = {}
+        self._parked = parked
+        # Each id is in one of the two at most. An offset alone is that of a parked request.
+        self._open: dict[int, _Open | int] = {}
+        self._ended: dict[int, bytes] = {}
         self._times: deque[float] = deque()
-        self._marks: deque[bytes] = deque()
+        self._marks: deque[int] = deque()
 
     def __len__(self) -> int:
         return len(self._open) + len(self._ended)
 
-    def open(self, mark: bytes, origin: Coordinates, digest: bytes, *, offset: int) -> Duplicate | Seen | None:
+    def open(self, mark: int, origin: Coordinates, digest: bytes, *, offset: int) -> Duplicate | Seen | None:
         """Use the id for the request of this origin, whose record is at this home offset, or say what it is used by."""
         held = self._open.get(mark)
         if held is not None:
-            if held.origin != origin:
-                return _duplicate(held.origin, same=held.digest == digest)
+            holder = self._who(held)
+            if holder.origin != origin:
+                return _duplicate(holder.origin, same=holder.digest == digest)
             # At another offset it is a second copy, forwarded twice: one of them is enough.
-            return None if held.offset == offset else Seen.BEFORE
+            return None if holder.offset == offset else Seen.BEFORE
         ended = self._ended.get(mark)
         if ended is not None:
             if ended.startswith(_written(origin), _ENDED.size):
@@ -80,18 +90,39 @@ class Ids:
         self._open[mark] = _Open(origin, digest, offset)
         return None
 
-    def is_open(self, mark: bytes) -> bool:
+    def is_open(self, mark: int) -> bool:
         """Whether a request with this id is in flight or parked."""
         return mark in self._open
 
-    def end(self, mark: bytes, origin: Coordinates, digest: bytes, *, use: Use, at: float) -> None:
+    def park(self, mark: int, offset: int) -> bool:
+        """The request at this offset waits from now on: whether it has the id."""
+        held = self._open.get(mark)
+        if isinstance(held, _Open) and held.offset == offset:
+            self._open[mark] = offset
+            return True
+        return held == offset
+
+    def parked(self, mark: int) -> int | None:
+        """The offset of the parked request that has the id."""
+        held = self._open.get(mark)
+        return held if isinstance(held, int) else None
+
+    def unpark(self, mark: int, origin: Coordinates, digest: bytes, *, offset: int) -> None:
+        """It waits no more: if it still has the id, it has it as one in flight."""
+        if self._open.get(mark) == offset:
+            self._open[mark] = _Open(origin, digest, offset)
+
+    def _who(self, held: _Open | int) -> _Open:
+        return _Open(*self._parked(held), held) if isinstance(held, int) else held
+
+    def end(self, mark: int, origin: Coordinates, digest: bytes, *, use: Use, at: float) -> None:
         """The request of this origin has its outcome. One that never held the id changes nothing."""
         held = self._open.get(mark)
         if held is None:
             ended = self._ended.get(mark)
             if ended is not None and _of_another(ended, origin):
                 return
-        elif held.origin == origin:
+        elif self._who(held).origin == origin:
             del self._open[mark]
         else:
             return

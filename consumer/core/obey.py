@@ -42,9 +42,10 @@ def declined(command: Command, why: Why) -> Declined:
 def _find(command: Command, state: Partition, now: float) -> Entry | Declined:
     if command.expires is not None and now >= command.expires:
         return declined(command, "expired")
-    entry = state.parking.find(command.tenant, command.order.id)
+    mark = fingerprint(command.tenant, command.order.id)
+    entry = state.parking.find(command.tenant, command.order.id, state.ids.parked(mark))
     if entry is None:
-        sending = state.ids.is_open(fingerprint(command.tenant, command.order.id))
+        sending = state.ids.is_open(mark)
         return declined(command, "in-flight" if sending else "not-parked")
     return declined(command, "in-flight") if state.parking.is_out(entry.offset) else entry
 
@@ -73,5 +74,5 @@ def _promote(command: Command, entry: Entry, state: Partition, now: float) -> Ob
             return done(command)
 
 
-def _mark(command: Command) -> bytes:
+def _mark(command: Command) -> int:
     return fingerprint(command.tenant, command.id, command=True)

@@ -123,9 +123,8 @@ def _added(waiting: Iterable[Waiting]) -> Iterable[Waiting]:
 def waiting(parking: Parking) -> list[Waiting]:
     """What waits in a partition, by tenant and reason."""
     due: dict[tuple[str, Reason], float] = {}
-    for entry in parking if len(parking) <= LOOKED_AT else ():
-        key = (entry.tenant, entry.reason)
-        due[key] = min(entry.due, due.get(key, entry.due))
+    for key, at in parking.dues() if len(parking) <= LOOKED_AT else ():
+        due[key] = min(at, due.get(key, at))
     return [Waiting(*key, number, due.get(key)) for key, number in parking.numbers.items()]
 
 

@@ -72,9 +72,9 @@ class Partition:
         self.number = number
         self.position = position
         self.nonce = nonce
-        self.parking = Parking()
+        self.parking = Parking(number)
         self.listed = None if suppression is None else SuppressionList(suppression)
-        self.ids = Ids(keeping.ids)
+        self.ids = Ids(keeping.ids, self.parking.holder)
         self.intents: set[int] = set()  # granted, or asked for
         self.asked: dict[int, None] = {}  # in the order of asking
         self._keeping = keeping
@@ -150,8 +150,7 @@ class Partition:
 
     def admit_validation(self, work: Work, request: Validation, now: float) -> Admitted | Concluded | Skipped:
         """Whether it may be carried out now: it never waits."""
-        ended = self._open(work, request)
-        if ended is not None:
+        if (ended := self._open(work, request)) is not None:
             return ended
         work.request = request
         if now >= self._deadline(work):
@@ -168,8 +167,7 @@ class Partition:
 
     def _test(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded:
         """A test mail stands in no queue: nobody waits for one that comes late. It counts like any other mail, too."""
-        refused = self._try(work, request, now)
-        if refused is not None:
+        if (refused := self._try(work, request, now)) is not None:
             return refused
         full = self.windows(tenant.name).take(work.offset, 1, limits_of(request, tenant), now)
         if full is not None:
@@ -329,23 +327,20 @@ class Partition:
 
     def _conclude(self, work: Work, ending: Concluded, now: float) -> None:
         self._outcomes.append(ending)
-        self._unpark(work.offset)
         if work.request is not None:
-            used = isinstance(ending.outcome, Accepted | Unknown)
             mark = fingerprint(work.request.tenant, work.request.id)
-            use = Use.USED if used else Use.FREE
+            use = Use.USED if isinstance(ending.outcome, Accepted | Unknown) else Use.FREE
             self.ids.end(mark, work.request.subject.origin, work.request.digest, use=use, at=now)
+        self._unpark(work.offset)
 
     def _unpark(self, offset: int) -> None:
-        if self.parking.remove(offset) is not None:
+        entry = self.parking.remove(offset)
+        if entry is not None:
             self._parked.append(offset)
+            self.ids.unpark(fingerprint(entry.tenant, entry.id), entry.origin, entry.digest, offset=offset)
 
     def _park(self, work: Work, later: Later) -> None:
         request = _known(work)
-        # Also of one that was not admitted yet: while it waits, nobody else has its id.
-        self.ids.open(
-            fingerprint(request.tenant, request.id), request.subject.origin, request.digest, offset=work.offset
-        )
         before = self.parking.get(work.offset)
         entry = Entry(
             work.offset,
@@ -358,10 +353,16 @@ class Partition:
             later.reason,
             later.progress,
         )
-        self.parking.add(entry)
+        self._wait(entry)
         # Waiting on for the same reason is nothing to write down: a queue that moves up would write itself anew.
         if before is None or replace(before, due=entry.due) != entry:
             self._parked.append(entry)
+
+    def _wait(self, entry: Entry) -> None:
+        # Also one that was not admitted yet: while it waits, nobody else has its id.
+        mark = fingerprint(entry.tenant, entry.id)
+        self.ids.open(mark, entry.origin, entry.digest, offset=entry.offset)
+        self.parking.add(entry, held=self.ids.park(mark, entry.offset))
 
     def lapse(self, offset: int) -> None:
         """Leave to send ran out before the body: with the next tick nobody takes it for open any more."""
@@ -391,8 +392,7 @@ class Partition:
 
     def restore(self, entry: Entry) -> None:
         """A request that a former owner parked."""
-        self.parking.add(entry)
-        self.ids.open(fingerprint(entry.tenant, entry.id), entry.origin, entry.digest, offset=entry.offset)
+        self._wait(entry)
         for at, recipients in entry.progress.sent_at:
             self.windows(entry.tenant).sent(None, recipients, at)
 

@@ -19,7 +19,7 @@ class Past(NamedTuple):
 
     at: float
     tenant: str | None
-    mark: bytes | None
+    mark: int | None
     origin: Coordinates
     digest: bytes
     use: Use

@@ -56,7 +56,7 @@ class Takeover:
         now = world.clock.now()
         keep = max(world.keeping.ids, world.keeping.sends)
         past = list(await world.journal.past(self._number, now - keep))
-        parked = list(await world.journal.parked(self._number))
+        parked = await world.journal.parked(self._number)
         known = self._known(opened, empty=not past and not parked)
         position = opened.beginning if opened.position is None else opened.position
         state = Partition(self._number, position, world.nonce(), world.keeping, world.suppression)
@@ -65,7 +65,9 @@ class Takeover:
         for outcome in past:
             state.remember(outcome)
         settled = {outcome.origin for outcome in past}
-        for entry in parked:
+        for number, entry in enumerate(parked.drain(), 1):
+            if number % PAUSE_EVERY == 0:
+                await asyncio.sleep(0)
             if entry.origin not in settled:
                 state.restore(entry)
         return state, await self._resume(state, known, settled)

@@ -35,6 +35,45 @@ def test_a_second_copy_of_a_record_that_was_forwarded_twice_is_skipped() -> None
     assert ids.open(MARK, HERE, b"", offset=5) is None
 
 
+def parked(offset: int) -> tuple[Coordinates, bytes]:
+    """Origin and digest of the only one that is parked."""
+    assert offset == 5
+    return HERE, b"content"
+
+
+def test_the_id_of_a_parked_request_is_in_use_as_if_it_were_in_flight() -> None:
+    ids = Ids(60, parked)
+    assert ids.open(MARK, HERE, b"content", offset=5) is None
+    assert (ids.park(MARK, 5), ids.park(MARK, 5), ids.parked(MARK)) == (True, True, 5)
+    assert ids.is_open(MARK)
+    assert ids.open(MARK, THERE, b"content", offset=7) == Duplicate("duplicate", HERE)
+    assert ids.open(MARK, THERE, b"other", offset=7) == Duplicate("conflict", HERE)
+    assert ids.open(MARK, HERE, b"content", offset=5) is None
+    assert ids.open(MARK, HERE, b"content", offset=9) is Seen.BEFORE
+    ids.end(MARK, THERE, b"content", use=Use.USED, at=0)
+    assert ids.parked(MARK) == 5
+    ids.end(MARK, HERE, b"content", use=Use.USED, at=0)
+    assert (ids.parked(MARK), ids.is_open(MARK)) == (None, False)
+
+
+def test_a_parked_request_that_has_not_got_its_id_is_not_known_by_it() -> None:
+    ids = Ids(60, parked)
+    assert not ids.park(MARK, 5)
+    assert ids.open(MARK, THERE, b"", offset=7) is None
+    assert (ids.park(MARK, 5), ids.parked(MARK)) == (False, None)
+    ids.unpark(MARK, HERE, b"content", offset=5)
+    assert ids.open(MARK, HERE, b"", offset=5) == Duplicate("duplicate", THERE)
+
+
+def test_an_id_is_in_use_until_its_request_has_ended_though_it_waits_no_more() -> None:
+    ids = Ids(60, parked)
+    ids.open(MARK, HERE, b"content", offset=5)
+    ids.park(MARK, 5)
+    ids.unpark(MARK, HERE, b"content", offset=5)
+    assert (ids.parked(MARK), ids.is_open(MARK)) == (None, True)
+    assert ids.open(MARK, THERE, b"content", offset=7) == Duplicate("duplicate", HERE)
+
+
 def test_an_id_whose_request_failed_may_come_again() -> None:
     ids = Ids(60)
     assert ids.open(MARK, HERE, b"", offset=5) is None

@@ -92,6 +92,17 @@ def test_a_command_that_is_read_again_is_skipped() -> None:
     assert isinstance(obey(command("promote"), state, NOW), Skipped)
 
 
+def test_of_two_that_share_a_name_the_older_is_found_whichever_has_the_id() -> None:
+    state = partition()
+    state.restore(Entry(1, Coordinates(0, 1), "acme", "r-1", b"", NOW + 60, NOW + 600, Reason.CONFIG))
+    first = obey(command("cancel"), state, NOW)
+    assert isinstance(first, Entry)
+    state.parking.remove(first.offset)
+    second = obey(command("cancel", own="c-2"), state, NOW)
+    assert isinstance(second, Entry)
+    assert (first.offset, second.offset) == (1, 3)
+
+
 def request() -> Request:
     at = Coordinates(0, 3)
     return Request(Subject(at, at), "r-1", "acme", email(to=["ann@example.com", "bob@example.com"]), NOW, b"")

@@ -171,3 +171,23 @@ def compare(dice: Random) -> None:
 def test_what_waits_comes_out_as_if_everything_were_looked_at_each_time(cases: range) -> None:
     for seed in cases:
         compare(Random(seed))  # noqa: S311  cases that can be had again
+
+
+def test_entries_that_are_put_back_again_and_again_leave_nothing_behind() -> None:
+    parking = Parking()
+    for due in range(10_000):
+        parking.add(entry(5, due=due / 100))
+        parking.add(entry(6, due=due, reason=Reason.WINDOW))
+    assert [one.offset for one in parking] == [5, 6]
+    assert len(parking._due) < 2_000  # noqa: SLF001
+    assert parking.next_due() == 0.0
+    assert parking.take_due(10_000.0, 10) == [5, 6]
+
+
+def test_one_that_is_known_by_its_id_is_found_and_one_that_is_older_before_it() -> None:
+    parking = Parking()
+    parking.add(replace(entry(7), id="r"), held=True)
+    found = [parking.find("acme", "r"), parking.find("acme", "r", 7)]
+    parking.add(replace(entry(3), id="r"))
+    found.append(parking.find("acme", "r", 7))
+    assert [one and one.offset for one in found] == [None, 7, 3]

@@ -24,11 +24,14 @@ from consumer.adapters.kafka.reader import Reader
 from consumer.adapters.kafka.suppressions import read_all, read_position, write
 from consumer.core.ending import Concluded
 from consumer.core.metadata import Foreign, decode
-from consumer.core.parking import Entry
+from consumer.core.packed import Packed
 from consumer.core.past import Past
 from consumer.core.record import ORIGIN_HEADER, Headers, Record
 from consumer.core.tick import Tick
 from consumer.ports import BrokenError, FencedError, Opened, Suppressions, UncertainError
+
+_PARKED_AT_ONCE = 1024 * 1024
+"""Octets of the parked topic that are fetched ahead. All partitions are read at once, and what they have is kept besides."""
 
 Encode = Callable[[Concluded, float], tuple[Headers, bytes]]
 
@@ -77,15 +80,15 @@ class KafkaJournal:
         finally:
             await reader.close()
 
-    async def parked(self, partition: int) -> Iterable[Entry]:
-        reader = Reader(self._cluster)
-        entries: dict[int, Entry] = {}
+    async def parked(self, partition: int) -> Packed:
+        reader = Reader(self._cluster, at_once=_PARKED_AT_ONCE)
+        entries = Packed(partition)
         try:
             first, end = await reader.bounds(self._names.parked, partition)
             async for batch in reader.stretch(self._names.parked, partition, first, end):
                 for raw in batch:
                     _keep(entries, raw.key, raw.value, partition)
-            return entries.values()
+            return entries
         finally:
             await reader.close()
 
@@ -201,13 +204,13 @@ def _forwarded(record: Record, home: TopicPartition) -> Outgoing:
     return Outgoing(home, record.key, record.value, headers, round(record.timestamp * 1000))
 
 
-def _keep(entries: dict[int, Entry], key: bytes | None, value: bytes | None, partition: int) -> None:
+def _keep(entries: Packed, key: bytes | None, value: bytes | None, partition: int) -> None:
     entry = read_entry(key, value)
     if entry is None:
         raise BrokenError(
             f"partition {partition} of the parked topic holds a record that is not ours: it is internal to this consumer"
         )
     if isinstance(entry, int):
-        entries.pop(entry, None)
+        entries.pop(entry)
     else:
-        entries[entry.offset] = entry
+        entries.put(entry)

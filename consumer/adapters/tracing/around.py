@@ -9,7 +9,7 @@ from consumer.adapters.tracing import names
 from consumer.adapters.tracing.spans import Spans, now
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Withheld
 from consumer.core.mail import Mail
-from consumer.core.parking import Entry
+from consumer.core.packed import Packed
 from consumer.core.past import Past
 from consumer.core.record import Coordinates, Record
 from consumer.core.tenant import Relay
@@ -68,7 +68,7 @@ class TracedJournal(Journal):
         return await self._inner.past(partition, since)
 
     @override
-    async def parked(self, partition: int) -> Iterable[Entry]:
+    async def parked(self, partition: int) -> Packed:
         return await self._inner.parked(partition)
 
     @override
