@@ -327,10 +327,12 @@ class Partition:
 
     def _conclude(self, work: Work, ending: Concluded, now: float) -> None:
         self._outcomes.append(ending)
+        use = Use.USED if isinstance(ending.outcome, Accepted | Unknown) else Use.FREE
         if work.request is not None:
             mark = fingerprint(work.request.tenant, work.request.id)
-            use = Use.USED if isinstance(ending.outcome, Accepted | Unknown) else Use.FREE
             self.ids.end(mark, work.request.subject.origin, work.request.digest, use=use, at=now)
+        elif (gone := self.parking.get(work.offset)) is not None:  # its record is, and the request with it
+            self.ids.end(fingerprint(gone.tenant, gone.id), gone.origin, gone.digest, use=use, at=now)
         self._unpark(work.offset)
 
     def _unpark(self, offset: int) -> None:

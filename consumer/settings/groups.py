@@ -218,7 +218,7 @@ class Work(_Group):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """How many processes `consumer run` starts to share the work, under one address for health and metrics
     (also `--workers`). What is said of a process (in_flight, parked, connections, memory) holds for each of them."""
-    in_flight: Count = 2000
+    in_flight: Count = 1000
     """The most requests under way in this process."""
     ahead: Count = 6000
     """The most requests that this process takes ahead of others of their tenant; beyond, the lag stays in Kafka."""

@@ -9,10 +9,10 @@ PROMPT = 0.01
 """Seconds by which the event loop may be late before anybody notices."""
 
 ENOUGH = 200
-"""Requests that are under way at once, of tenants whose requests move; or more, for as many as end meanwhile."""
+"""Requests that are under way at once, of tenants whose requests move; or more, up to those that end in `ENOUGH_FOR`."""
 
-MEANWHILE = 0.25
-"""Seconds that a request is under way for, beside two ticks: one is gathered, and its relay answers."""
+ENOUGH_FOR = 3.0
+"""Seconds; shorter than what makes a tenant slow, and longer than most relays think about a mail."""
 
 USUAL_TICK = 0.1
 """Seconds that a tick takes while Kafka has time for us."""
@@ -25,7 +25,7 @@ MOST_PATIENT = 30.0
 class Pace:
     """Times in seconds, room in requests."""
 
-    in_flight: int = 2_000
+    in_flight: int = 1_000
     ahead: int = 6_000  # taken and in line: beyond, the lag stays in Kafka
     ahead_bytes: int = 16 * 2**20  # the same in octets of their records
     parked: int = 1_000_000  # beyond, nothing new is taken: the lag stays in Kafka
@@ -75,7 +75,7 @@ class Room:
             patience = max(1 + late / PROMPT, 1 / max(1 - busy, 1 / MOST_PATIENT), self._tick / USUAL_TICK)
             self.patience = max(patience, self.patience - (self.patience - patience) / 32)  # lost within seconds
             rate = (self._ended - ended) / (now - before)
-            enough = min(max(ENOUGH, rate * (MEANWHILE + 2 * self._tick)), self._most * 5 / 8)
+            enough = min(max(ENOUGH, rate * ENOUGH_FOR), self._most * 5 / 8)
             self.enough += round((enough - self.enough) / 4)
             before, used, ended = now, spent, self._ended
 

@@ -3,7 +3,7 @@
 import pytest
 
 from consumer.core.metadata import Metadata
-from consumer.core.outcome import Expired
+from consumer.core.outcome import Accepted, Expired
 from consumer.core.parking import Entry, Reason
 from consumer.core.record import Coordinates
 from consumer.ports import BrokenError
@@ -89,6 +89,19 @@ async def test_a_parked_entry_that_points_to_nothing_is_expired() -> None:
     assert isinstance(concluded.outcome, Expired)
     assert concluded.subject.id == "r-1"
     assert setup.kafka.parked[0] == {}
+
+
+async def test_the_id_of_a_parked_entry_that_points_to_nothing_may_come_again() -> None:
+    # It stayed in use until the next takeover: its request was not there to tell which one it is.
+    setup = Setup()
+    gone = Coordinates(0, 999)
+    setup.kafka.parked[0][999] = Entry(999, gone, "acme", "r-1", b"", 0.0, setup.clock.now(), Reason.RETRY)
+    setup.kafka.committed[0] = (0, metadata_text(Metadata("other"), 0))
+    async with running(setup):
+        await setup.outcomes(1)
+        setup.request("r-1")
+        *_, again = await setup.outcomes(2)
+    assert isinstance(again.outcome, Accepted)
 
 
 @pytest.mark.parametrize("left", [Metadata("other", intents=(0,)), Metadata("other", unsettled=(0,))])

@@ -30,7 +30,7 @@ def test_two_variables_are_enough() -> None:
     loaded = settings()
     assert loaded.kafka.servers == "kafka:9092"
     assert loaded.tenants.file == HERE
-    assert loaded.work.in_flight == 2000
+    assert loaded.work.in_flight == 1000
 
 
 def test_what_has_to_be_set_is_asked_for() -> None:
