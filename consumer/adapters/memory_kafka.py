@@ -24,6 +24,9 @@ class Fault(Enum):
 
     LOST = auto()  # it never arrives
     ANSWER_LOST = auto()  # it is in, and nobody hears of it
+    FORGOTTEN = (
+        auto()
+    )  # it is said to be in and is not: the broker is killed before it ends that, and the next finds nobody
     DIES_BEFORE = auto()  # the process never gets further: it was not sent
     DIES_AFTER = auto()  # nor here: it is in
 
@@ -192,13 +195,14 @@ class MemoryJournal(Journal):
         if self._epochs[partition] != self._kafka.epochs[partition]:
             raise FencedError
         fault = self._kafka.fault(partition)
-        if fault not in (Fault.LOST, Fault.DIES_BEFORE):
+        if fault not in (Fault.LOST, Fault.FORGOTTEN, Fault.DIES_BEFORE):
             self._kafka.apply(partition, tick, self._now())
         if fault in (Fault.DIES_BEFORE, Fault.DIES_AFTER):
             await asyncio.Event().wait()
         if fault is not None:
             del self._epochs[partition]
-            raise UncertainError(fault.name)
+            if fault is not Fault.FORGOTTEN:
+                raise UncertainError(fault.name)
 
     @override
     async def close(self, partition: int) -> None:

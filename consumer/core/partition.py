@@ -439,7 +439,7 @@ class Partition:
 
     @property
     def advanced(self) -> bool:
-        """Whether the offset alone has moved."""
+        """Whether the offset is to be committed, if only alone."""
         return self._advanced
 
     def cut(self) -> Tick:
@@ -464,20 +464,25 @@ class Partition:
         return tick
 
     def confirm(self, tick: Tick) -> None:
-        """It is committed."""
+        """It is committed. For sure only with one more behind it: that follows soon, of the offset alone if need be."""
         for offset in tick.settled:
             self._unsettled.discard(offset)
+        self._advanced = self._advanced or tick.size > 0 or bool(tick.granted)
 
     def refuse(self, tick: Tick) -> None:
         """It was not committed: all it held is to be written again, and the intents asked for again."""
+        self.rewrite(tick)
+        again = dict.fromkeys(offset for offset in tick.granted if offset in self.intents)
+        self.asked = again | self.asked
+
+    def rewrite(self, tick: Tick) -> None:
+        """All it held is to be written again. Its intents stay as they are: with its answer their leave was given."""
         self._outcomes = [*tick.outcomes, *self._outcomes]
         self._parked = [*tick.parked, *self._parked]
         self._forwards = [*tick.forwards, *self._forwards]
         self._settled = [*tick.settled, *self._settled]
         if self.listed is not None:
             self.listed.refuse(tick.learnt)
-        again = dict.fromkeys(offset for offset in tick.granted if offset in self.intents)
-        self.asked = again | self.asked
         self._advanced = True
 
     def _fit(self) -> tuple[tuple[int, ...], str]:

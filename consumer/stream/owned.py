@@ -86,6 +86,7 @@ class Owned:
         self._permits: dict[int, asyncio.Future[float | None]] = {}
         self._resumed: list[Work] = []  # of a former owner, to be carried on once the partition is open
         self._torn: Tick | None = None
+        self._last: Tick | None = None  # that is in, by its answer
         self._sound = False  # taken over, and no error since
         self._granting = asyncio.Event()
         self._wanted = asyncio.Event()
@@ -151,8 +152,8 @@ class Owned:
         takeover = Takeover(self.number, self._world)
         opened = await self._world.journal.open(self.number)
         if self.state is not None and takeover.own(opened, self.state):
-            takeover.adopt(opened, self.state, self._torn)
-            self._torn = None
+            takeover.adopt(opened, self.state, self._torn, self._last)
+            self._torn = self._last = None
         else:
             self._forget()
             self.state, self._resumed = await takeover.restore(opened)
@@ -282,7 +283,7 @@ class Owned:
         for task in self._works:
             task.cancel()
         self._permits.clear()
-        self._torn = self.state = None
+        self._torn = self._last = self.state = None
 
     async def _make_room(self) -> None:
         """Park what is slow where there is hardly any room left for others."""
@@ -380,7 +381,7 @@ class Owned:
         started = self._last_tick = self._world.clock.elapsed()
         self._torn = tick = state.cut()
         await self._world.journal.commit(self.number, tick)
-        self._torn = None
+        self._torn, self._last = None, tick
         self._got_on = self._world.clock.elapsed()
         state.confirm(tick)
         for offset in tick.granted:

@@ -39,16 +39,24 @@ class Takeover:
         """Whether nobody else had it since: then our memory is the truth, running sends and all."""
         return isinstance(opened.metadata, Metadata) and opened.metadata.nonce == state.nonce
 
-    def adopt(self, opened: Opened, state: Partition, torn: Tick | None) -> None:
-        """Our own producer was thrown away after an error: find out whether its last tick is in."""
-        if torn is None or not isinstance(opened.metadata, Metadata):
+    def adopt(self, opened: Opened, state: Partition, torn: Tick | None, last: Tick | None) -> None:
+        """Our own producer was thrown away after an error: find out which of its ticks are in.
+
+        `torn` has no answer, `last` is the last one that was said to be in. A broker that was killed between its answer
+        and the end of that transaction has lost it all the same, once in about 30 kills: what it held is written again.
+        """
+        if not isinstance(opened.metadata, Metadata):
             return
-        if opened.metadata.tick == torn.number:
+        found = opened.metadata.tick
+        if torn is not None and found == torn.number:
             state.confirm(torn)
             # Their leave to send comes with the next tick: nobody knows how old this one is.
             state.asked = dict.fromkeys(offset for offset in torn.granted if offset in state.intents) | state.asked
-        else:
+            return
+        if torn is not None:
             state.refuse(torn)
+        if last is not None and found < last.number:
+            state.rewrite(last)
 
     async def restore(self, opened: Opened) -> tuple[Partition, list[Work]]:
         """The partition as it stands in Kafka, and what is to be carried on."""

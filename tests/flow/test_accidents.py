@@ -129,6 +129,25 @@ async def test_who_had_a_partition_before_another_does_not_go_by_its_memory() ->
     assert len(setup.outbox.bodies) == 1
 
 
+async def test_a_tick_that_a_broker_has_answered_and_forgotten_is_written_again() -> None:
+    """17 of 2,000 requests had no outcome after a broker was killed: it came back without a transaction that was ended."""
+    setup = Setup()
+    async with running(setup) as process:
+        await until(lambda: bool(seen(process).opened_partitions))
+        setup.request()
+        await until(lambda: bool(setup.outbox.bodies))
+        faults = iter([Fault.FORGOTTEN])
+        setup.kafka.fault = lambda _: next(faults, None)
+        await until(lambda: bool(seen(process).endings))
+        setup.request("r-2")
+        outcomes = await setup.outcomes(2)
+        losses = seen(process).losses
+    assert [type(one.outcome) for one in outcomes] == [Accepted, Accepted]
+    assert [one.subject.id for one in outcomes] == ["r-1", "r-2"]
+    assert len(setup.outbox.bodies) == 2
+    assert losses == ["closed"]
+
+
 class Overtaken(MemorySource):
     """A rebalance comes while a fetch is under way, which then moves the position past the records that it brings."""
 
