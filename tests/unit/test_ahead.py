@@ -30,18 +30,33 @@ def test_as_many_as_a_relay_takes_while_a_grant_is_under_way() -> None:
     assert ahead.number == 200
 
 
-def test_more_where_connections_wait_but_never_more_than_twice_as_many() -> None:
+def test_twice_as_many_where_connections_wait_and_a_relay_takes_more_each_time() -> None:
     ahead, now, numbers = Ahead(LIMITS, 0.0), 0.0, list[int]()
-    for _ in range(5):
-        now = served(ahead, 500, now, starved=True)
+    for mails in (25, 50, 100, 200, 400):
+        now = served(ahead, mails, now, starved=True)
         numbers.append(ahead.number)
-    assert numbers == [400, 400, 400, 400, 400]
+    assert numbers == [20, 40, 80, 160, 320]
 
 
-def test_fewer_again_once_no_connection_waits() -> None:
+def test_half_as_many_again_where_connections_wait_and_a_relay_takes_no_more() -> None:
+    ahead, now = Ahead(LIMITS, 0.0), 0.0
+    for _ in range(20):
+        now = served(ahead, 500, now, starved=True)
+    assert ahead.number == 300
+
+
+def test_no_more_than_the_relay_takes_once_no_connection_waits() -> None:
     ahead, now = Ahead(LIMITS, 0.0), 0.0
     for starved in [True] * 3 + [False] * 100:
         now = served(ahead, 500, now, starved=starved)
+    assert ahead.number == 200
+
+
+def test_a_moment_without_mails_is_not_taken_for_a_slow_relay() -> None:
+    ahead, now = Ahead(LIMITS, 0.0), 0.0
+    for _ in range(40):
+        now = served(ahead, 500, now, starved=False)
+    served(ahead, 1, now, starved=False)
     assert ahead.number == 200
 
 
