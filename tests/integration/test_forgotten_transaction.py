@@ -68,23 +68,35 @@ async def make_topics(bootstrap: str) -> None:
     await admin.close()
 
 
+def journal_of(bootstrap: str) -> KafkaJournal:
+    return KafkaJournal(
+        Cluster(bootstrap), NAMES, encode=encoded, now=lambda: NOW, transaction_timeout=10.0, suppression=False
+    )
+
+
+def former_of(bootstrap: str) -> Forgetful:
+    return Forgetful(
+        Cluster(bootstrap), transactional_id=f"{NAMES.group}.{NAMES.requests}.0", group=NAMES.group, timeout=10.0
+    )
+
+
+def outgoing(reason: str) -> Outgoing:
+    headers, value = encoded(concluded(reason), NOW)
+    return Outgoing(TopicPartition(NAMES.outcomes, 0), b"acme", value, headers)
+
+
 @pytest.mark.broker
 async def test_what_a_frozen_broker_has_forgotten_to_end_is_never_among_what_the_next_owner_commits(
     trusting: str,
 ) -> None:
     await make_topics(trusting)
-    cluster = Cluster(trusting)
-    journal = KafkaJournal(cluster, NAMES, encode=encoded, now=lambda: NOW, transaction_timeout=10.0, suppression=False)
+    journal = journal_of(trusting)
     async with asyncio.timeout(50):
         await journal.open(0)
         await journal.commit(0, tick(1))
-        former = Forgetful(
-            cluster, transactional_id=f"{NAMES.group}.{NAMES.requests}.0", group=NAMES.group, timeout=10.0
-        )
+        former = former_of(trusting)
         await former.start()
-        headers, value = encoded(concluded("forgotten"), NOW)
-        place = TopicPartition(NAMES.outcomes, 0)
-        await former.leave([Outgoing(place, b"acme", value, headers)], 7, metadata_text(Metadata("former", 7), 7))
+        await former.leave([outgoing("forgotten")], 7, metadata_text(Metadata("former", 7), 7))
         await former.stop()
 
         opened = await journal.open(0)
@@ -92,4 +104,26 @@ async def test_what_a_frozen_broker_has_forgotten_to_end_is_never_among_what_the
         await journal.commit(0, tick(2, concluded("once")))
         assert len(list(await journal.past(0, 0.0))) == 1
         assert (await journal.open(0)).position == 2
+    await journal.aclose()
+
+
+@pytest.mark.broker
+async def test_what_a_killed_broker_has_confirmed_and_not_ended_is_committed_by_the_next_owner(trusting: str) -> None:
+    # It answered EndTxn and was killed before the markers. It came back with the transaction complete and no marker
+    # anywhere, and the abort that each start began with ended it: 17 of 2,000 requests had no outcome.
+    await make_topics(trusting)
+    async with asyncio.timeout(50):
+        former = former_of(trusting)
+        await former.start()
+        await former.commit([], PLACE, 6, metadata_text(Metadata("former", 6), 6))
+        await former.leave([outgoing("confirmed")], 7, metadata_text(Metadata("former", 7), 7))
+        await former.stop()
+
+        journal = journal_of(trusting)
+        opened = await journal.open(0)
+        assert (opened.position, opened.metadata) == (7, Metadata("former", 7))
+        assert len(list(await journal.past(0, 0.0))) == 1
+        await journal.commit(0, tick(8))
+        assert (await journal.open(0)).position == 8
+        assert len(list(await journal.past(0, 0.0))) == 1
     await journal.aclose()

@@ -27,7 +27,11 @@ _NAMES = {
     25: "AddOffsetsToTxn",
     26: "EndTxn",
     28: "TxnOffsetCommit",
+    65: "DescribeTransactions",
 }
+_NOT_FOUND = 105  # TRANSACTIONAL_ID_NOT_FOUND: nobody has had it, or not for a week
+_COMMITTED = frozenset((b"PrepareCommit", b"CompleteCommit"))
+_NEW = frozenset((b"", b"Empty"))
 
 
 class Call(NamedTuple):
@@ -76,6 +80,31 @@ def begun(answer: bytes) -> tuple[int, int]:
     """Producer id and epoch in an answer to `begin`."""
     producer, epoch = _OWNER.unpack_from(answer, _NUMBER + _THROTTLE + _SHORT.size)
     return producer, epoch
+
+
+def describe(name: str) -> Call:
+    """DescribeTransactions: how the last transaction of that name has ended, if it has (KIP-664, from 3.0 on)."""
+    return Call(65, 0, varint.write(2) + _compact(name) + _NO_TAGS, _codes_of_state, _NO_TAGS)
+
+
+def described(answer: bytes) -> bool | None:
+    """Whether it was committed, in an answer to `describe`; None where there was none since the last `begin`."""
+    _, state = _state(answer)
+    return None if state in _NEW else state in _COMMITTED
+
+
+def _codes_of_state(answer: bytes) -> Iterable[int]:
+    code, _ = _state(answer)
+    return [0 if code == _NOT_FOUND else code]
+
+
+def _state(answer: bytes) -> tuple[int, bytes]:
+    """The code and the state of the one that was asked about."""
+    _, at = varint.read(answer, _NUMBER + len(_NO_TAGS) + _THROTTLE)
+    (code,) = _SHORT.unpack_from(answer, at)
+    length, at = varint.read(answer, at + _SHORT.size)
+    length, at = varint.read(answer, at + length - 1)
+    return code, answer[at : at + length - 1]
 
 
 def add_partitions(who: Identity, places: Mapping[str, Sequence[int]]) -> Call:

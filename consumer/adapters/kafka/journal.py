@@ -57,6 +57,7 @@ class KafkaJournal:
         self._timeout = transaction_timeout
         self._suppression = suppression
         self._producers: dict[int, Producer] = {}
+        self._committed: set[int] = set()  # whose last transaction was, as was seen before a start that came to nothing
 
     # taking over
 
@@ -164,7 +165,9 @@ class KafkaJournal:
         )
         try:
             async with asyncio.timeout(30.0):
-                await producer.start(*self._written_by(partition))
+                await producer.start(
+                    *self._written_by(partition), commit=await self._committed_last(partition, producer)
+                )
                 offset = await producer.committed(TopicPartition(self._names.requests, partition))
         except ProducerFenced as error:
             await producer.stop()
@@ -176,7 +179,14 @@ class KafkaJournal:
             await producer.stop()
             raise
         self._producers[partition] = producer
+        self._committed.discard(partition)
         return offset
+
+    async def _committed_last(self, partition: int, producer: Producer) -> bool:
+        committed = await producer.committed_last()
+        if committed is not None:
+            (self._committed.add if committed else self._committed.discard)(partition)
+        return partition in self._committed
 
     def _written_by(self, partition: int) -> tuple[list[str], list[TopicPartition]]:
         """What an owner of the partition writes to: topics of which it may be any partition, and partitions."""

@@ -18,7 +18,13 @@ from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
-from aiokafka.errors import GroupCoordinatorNotAvailableError, NodeNotReadyError, ProducerFenced, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    IncompatibleBrokerVersion,
+    NodeNotReadyError,
+    ProducerFenced,
+    for_code,
+)
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from consumer.adapters.kafka import calls
@@ -82,6 +88,7 @@ class Producer:
     def __init__(self, cluster: Cluster, *, transactional_id: str, group: str, timeout: float) -> None:
         # Brisk: the broker refuses a transaction while it still ends the last one, which takes milliseconds.
         self._client: Any = AIOKafkaClient(**cluster.options(brisk=True))
+        self._connected = False
         self._transactional_id = transactional_id
         self._group = group
         self._timeout = round(timeout * 1000)
@@ -93,15 +100,31 @@ class Producer:
         self.waits_for = ""
         """What is asked for in vain, and what the broker says to it."""
 
-    async def start(self, topics: Iterable[str] = (), partitions: Iterable[TopicPartition] = ()) -> None:
+    async def committed_last(self) -> bool | None:
+        """Whether the last transaction of its id was committed; None where nobody has begun one since its last start.
+
+        To be asked before `start`, after which nobody knows any more. Brokers before 3.0 do not tell: it was not.
+        """
+        await self._connect()
+        try:
+            describe = calls.describe(self._transactional_id)
+            (answer,) = await self._ask([_Question(CoordinationType.TRANSACTION, describe)])
+        except IncompatibleBrokerVersion:
+            return False
+        return calls.described(answer)
+
+    async def start(
+        self, topics: Iterable[str] = (), partitions: Iterable[TopicPartition] = (), *, commit: bool = False
+    ) -> None:
         """Fence the former one, whose transaction is finished or aborted with that; also in each of these partitions.
 
-        A broker that was frozen may hold records and an offset of a transaction of which the coordinator knows nothing
-        any more. Then readers wait for its end for ever, or our next commit in that partition has it among its own:
-        nine outcomes were there twice. So we abort a transaction in all of them first: its marker ends what is left,
-        and it tells each partition whom to refuse from now on.
+        A broker that was frozen or killed may hold records and an offset of a transaction that its coordinator takes for
+        ended. Then readers wait for its end for ever, or our next commit in that partition has it among its own: nine
+        outcomes were there twice. So we end a transaction in all of them first, with `commit` as that one was ended:
+        its marker ends what is left, and it tells each partition whom to refuse from now on. Aborted all the same, 17
+        outcomes were gone of ticks that had been committed.
         """
-        await self._client.bootstrap()
+        await self._connect()
         begin = calls.begin(self._transactional_id, self._timeout)
         (answer,) = await self._ask([_Question(CoordinationType.TRANSACTION, begin)])
         self._owner = calls.begun(answer)
@@ -111,7 +134,12 @@ class Producer:
             places[topic] = sorted(await self._client._wait_on_metadata(topic))  # noqa: SLF001  as in `commit`
         if places:
             await self._begin(places)
-            await self._ask([_Question(CoordinationType.TRANSACTION, calls.end(self._who, commit=False))])
+            await self._ask([_Question(CoordinationType.TRANSACTION, calls.end(self._who, commit=commit))])
+
+    async def _connect(self) -> None:
+        if not self._connected:
+            await self._client.bootstrap()
+            self._connected = True
 
     async def committed(self, at: TopicPartition) -> calls.Offset:
         """What the group has committed, with all that was decided before `start` ended in it."""
