@@ -397,6 +397,8 @@ class Partition:
         self._wait(entry)
         for at, recipients in entry.progress.sent_at:
             self.windows(entry.tenant).sent(None, recipients, at)
+        # What it waited for may have been a send of its former owner, whose end nobody will tell.
+        self._wake(entry.tenant)
 
     def promote(self, entry: Entry, now: float) -> None:
         """A parked request is due now, and that is written down."""

@@ -130,3 +130,17 @@ async def test_an_offset_commit_older_than_a_parked_entry_starts_no_second_attem
         outcomes = await setup.outcomes(2)
     assert sorted(one.subject.id or "" for one in outcomes) == ["r-1", "r-2"]
     assert len(setup.outbox.bodies) == 2
+
+
+async def test_who_waits_for_a_slot_that_a_former_owner_had_in_use_is_looked_at_once_it_is_free() -> None:
+    """70 requests of two tenants waited on beside free slots: their due time was that of their deadline."""
+    setup = Setup()
+    place = setup.request()
+    deadline = setup.clock.now() + 3_600
+    entry = Entry(place.offset, place, "acme", "r-1", b"", deadline, deadline, Reason.WINDOW)
+    setup.kafka.parked[0][place.offset] = entry
+    setup.kafka.committed[0] = (1, metadata_text(Metadata("other"), 1))
+    async with running(setup):
+        (concluded,) = await setup.outcomes(1)
+    assert concluded.subject.id == "r-1"
+    assert len(setup.outbox.bodies) == 1
