@@ -1,13 +1,10 @@
-"""Who may come near a connection next: places given out in turns, a lane each.
-
-A relay that tenants share must not serve the flood of one of them first: whoever waits stands in the lane of
-its mail, and the lanes are served in rotation.
-"""
+"""Who may come near a connection next: places given out in turns."""
 
 import asyncio
-from collections import OrderedDict, deque
 
 from typing_extensions import override
+
+from consumer.adapters.smtp.turns import Turns
 
 
 class Place:
@@ -31,17 +28,17 @@ class Places:
 
     def __init__(self, number: int) -> None:
         self._number = self._free = number
-        self._lanes: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._turns = Turns[None]()
         self._loop = asyncio.get_running_loop()  # once: before Python 3.12 it is a system call each time
 
     @override
     def __repr__(self) -> str:
-        return f"<Places {self._free} free, {len(self._lanes)} lanes wait>"
+        return f"<Places {self._free} free, {len(self._turns)} wait>"
 
     @property
     def wanted(self) -> bool:
         """Whether somebody waits for one."""
-        return bool(self._lanes)
+        return self._turns.first() is not None
 
     def resize(self, number: int) -> None:
         """So many from now on; whoever has one keeps it."""
@@ -55,11 +52,11 @@ class Places:
 
     async def acquire(self, lane: str) -> None:
         """Have a place, to be given back by `release`."""
-        if self._free > 0 and not self._lanes:
+        if self._free > 0 and not self.wanted:
             self._free -= 1
             return
         turn: asyncio.Future[None] = self._loop.create_future()
-        self._lanes.setdefault(lane, deque()).append(turn)
+        self._turns.add(lane, turn)
         try:
             await turn
         except asyncio.CancelledError:
@@ -73,11 +70,6 @@ class Places:
         self._give_out()
 
     def _give_out(self) -> None:
-        while self._free > 0 and self._lanes:
-            lane, waiting = self._lanes.popitem(last=False)
-            turn = waiting.popleft()
-            if waiting:
-                self._lanes[lane] = waiting  # at the end: the other lanes come first
-            if not turn.done():
-                self._free -= 1
-                turn.set_result(None)
+        while self._free > 0 and (turn := self._turns.take()) is not None:
+            self._free -= 1
+            turn.set_result(None)

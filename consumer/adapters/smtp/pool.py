@@ -1,12 +1,11 @@
 """The connections to one relay as one user, and who may have one next.
 
-What can be had is given to those who wait in their order, by `dispatch`, without an await:
+What can be had is given to those who wait in turns, by `dispatch`, without an await:
 that is what keeps a connection from being given twice. After a failure the circuit is open:
 nobody tries for a while, and then one mail alone, so that one wrong password is one AUTH.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -19,6 +18,7 @@ from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import PoolLimits
 from consumer.adapters.smtp.places import Places
 from consumer.adapters.smtp.reasons import OURS
+from consumer.adapters.smtp.turns import Turns
 from consumer.core.attempt import Attempt, NotSent, Withheld
 from consumer.core.circuit import Cause, Circuit, Width, asks_for_less, breaks_off, cause_of, locks_out
 from consumer.core.remedy import said, why
@@ -75,7 +75,7 @@ class Pool:
         self._clock = clock
         self._loop = asyncio.get_running_loop()  # once: before Python 3.12 it is a system call each time
         self._on_circuit = on_circuit
-        self._waiting: deque[asyncio.Future[_Found]] = deque()
+        self._waiting = Turns[_Found]()
         self._leaves: dict[asyncio.Future[_Found], Leave] = {}
         self._barred = False  # while the circuit is open nobody goes on, not even over connections that stand
         self._ended: NotSent | None = None
@@ -92,7 +92,7 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        return sum(not turn.done() for turn in self._waiting)
+        return len(self._waiting)
 
     @property
     def cooling(self) -> bool:
@@ -129,10 +129,10 @@ class Pool:
         knows = self.circuit.remembered(now) or self.width.remembered(now) or not self.hurried
         return not (self.open or self.taken or self.waiting or knows)
 
-    async def take(self, leave: Leave) -> Connection | NotSent | Withheld:
+    async def take(self, lane: str, leave: Leave) -> Connection | NotSent | Withheld:
         """A connection, when it is this caller's turn; NotSent where none can be had."""
         while True:
-            found = await self._turn(leave)
+            found = await self._turn(lane, leave)
             if found is not None:
                 return found
             opened = await self._open()
@@ -162,12 +162,11 @@ class Pool:
         worn = self._worn(connection, connection.users)
         if worn or not (prompt and connection.offers.pipelining and self.hurried) or self._room.owed():
             return False
-        while self._waiting and self._waiting[0].done():
-            self._waiting.popleft()
-        if not self._waiting:
+        first = self._waiting.first()
+        if first is None:
             self._starve()
             return False
-        if not self._leaves[self._waiting[0]].holds:
+        if not self._leaves[first].holds:
             return False
         self._give(connection)
         return True
@@ -182,18 +181,16 @@ class Pool:
             self.ahead.starved()
 
     def dispatch(self) -> None:
-        """Give those who wait what there is, in their order."""
-        while self._waiting:
-            if self._waiting[0].done():
-                self._waiting.popleft()
-            elif (connection := self._newest_idle()) is not None:
+        """Give those who wait what there is, in turns."""
+        while self._waiting.first() is not None:
+            if (connection := self._newest_idle()) is not None:
                 self._give(connection)
             elif self._may_open():
                 self.open += 1
                 self.opening += 1
-                self._waiting.popleft().set_result(None)
+                self._answer(None)
             elif (failure := self._ended or self.withheld()) is not None:
-                self._waiting.popleft().set_result(failure)
+                self._answer(failure)
             else:
                 return
 
@@ -212,18 +209,20 @@ class Pool:
         self.retire_idle()
         if self._sweep is not None:
             self._sweep.cancel()
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(failure)
+        while self._waiting.first() is not None:
+            self._answer(failure)
 
     def _give(self, connection: Connection) -> None:
         connection.users += 1
-        self._waiting.popleft().set_result(connection)
+        self._answer(connection)
 
-    async def _turn(self, leave: Leave) -> _Found:
+    def _answer(self, found: _Found) -> None:
+        if (turn := self._waiting.take()) is not None:
+            turn.set_result(found)
+
+    async def _turn(self, lane: str, leave: Leave) -> _Found:
         turn: asyncio.Future[_Found] = self._loop.create_future()
-        self._waiting.append(turn)
+        self._waiting.add(lane, turn)
         self._leaves[turn] = leave
         self.dispatch()
         try:

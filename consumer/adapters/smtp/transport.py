@@ -138,7 +138,7 @@ class SmtpTransport(ports.Transport):
 
     async def _send(self, mail: Mail, pool: Pool, leave: Leave) -> Attempt:
         for stale in range(MOST_STALE + 1):
-            connection = await pool.take(leave)
+            connection = await pool.take(mail.lane, leave)
             if isinstance(connection, NotSent | Withheld):
                 return connection
             connection.hurried = pool.hurried
