@@ -105,11 +105,11 @@ def _grid(x_ticks: Sequence[float], y_ticks: Sequence[float], x_at: Scale, y_at:
 
 
 def _key(series: Sequence[Series]) -> Iterable[str]:
-    x = float(_LEFT)
+    x = 24.0
     for number, one in enumerate(series):
         yield f'<path class="{_look(number, one)}" d="M{x:.0f} 58h22"/>'
         yield _text(x + 30, 62.5, one.name, "key")
-        x += 58 + 7.1 * len(one.name)
+        x += 46 + 6.6 * len(one.name)
 
 
 def _line(number: int, one: Series, x_at: Scale, y_at: Scale) -> str:
