@@ -223,8 +223,7 @@ class Partition:
             return ADMITTED
         if tenant.over_limit == "reject" and not work.progress.attempts:
             return _limited(work, (full.until or now + 1) - now)
-        self.limited[tenant.name] = limits
-        return Later(Reason.WINDOW, full.until or self._deadline(work), work.progress)
+        return self._until(full.until, work, tenant, limits)
 
     def _queue(self, work: Work, request: Request, tenant: Tenant, now: float) -> Later:
         """Behind others of its tenant; and if these wait for a slot, so does it: that is what people are told."""
@@ -232,8 +231,12 @@ class Partition:
         until = self.windows(tenant.name).next_free(limits, now)
         if until == now or tenant.over_limit == "reject":
             return Later(Reason.SHARE, now, work.progress)
+        return self._until(until, work, tenant, limits)
+
+    def _until(self, slot: float | None, work: Work, tenant: Tenant, limits: tuple[Limit, ...]) -> Later:
+        """It waits for a slot; None where nobody knows when one is free."""
         self.limited[tenant.name] = limits
-        return Later(Reason.WINDOW, until or self._deadline(work), work.progress)
+        return Later(Reason.WINDOW, slot or self._deadline(work), work.progress)
 
     def surplus(self, now: float, spare: int) -> list[Work]:
         """Requests of slow tenants to park so that others find room; none of them has leave to send."""

@@ -18,10 +18,11 @@ from aiokafka import AIOKafkaConsumer
 
 from consumer.client import Client, connect, events
 from devtools.broker import Broker, free_ports
-from devtools.certificates import write_certificates, write_keystore
+from devtools.certificates import Certificates, write_certificates
 from devtools.runtimes import find_runtime
 from tests.acceptance.service import Service, service
 from tests.acceptance.stage import mail
+from tests.integration.secured import SCRAM_AND_PLAIN, listener
 
 pytestmark = [pytest.mark.broker, pytest.mark.first_day, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -77,7 +78,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     (folder / "tenants.yaml").write_text(TENANTS)
     files = write_certificates(folder / "certificates")
     (port,) = free_ports(1)
-    with Broker(_listener(port, write_keystore(files))) as broker:
+    with Broker(_settings(port, files)) as broker:
         _tool("kafka.admin.ConfigCommand", broker, *_user(USER))
         for who, resource, names, operations in ROW.findall(PAGE):
             _tool(
@@ -90,15 +91,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         yield Guarded(f"127.0.0.1:{port}", files.authority, folder)
 
 
-def _listener(port: int, keystore: Path) -> dict[str, str]:
+def _settings(port: int, files: Certificates) -> dict[str, str]:
     users = " ".join(f'user_{user}="{PASSWORD}"' for user in OTHERS)
     return {
-        "listeners": f"SECURED://127.0.0.1:{port}",
-        "advertised.listeners": f"SECURED://127.0.0.1:{port}",
-        "listener.security.protocol.map": "SECURED:SASL_SSL",
-        "listener.name.secured.ssl.keystore.type": "PEM",
-        "listener.name.secured.ssl.keystore.location": str(keystore),
-        "listener.name.secured.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+        **listener(port, files, SCRAM_AND_PLAIN),
         "listener.name.secured.scram-sha-512.sasl.jaas.config": f"{MODULES}.scram.ScramLoginModule required;",
         "listener.name.secured.plain.sasl.jaas.config": f"{MODULES}.plain.PlainLoginModule required {users};",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

@@ -11,8 +11,9 @@ import pytest
 
 from devtools.bearer_endpoint import BearerEndpoint, unsecured
 from devtools.broker import Broker, free_ports
-from devtools.certificates import Certificates, write_certificates, write_keystore
+from devtools.certificates import Certificates, write_certificates
 from tests.acceptance.stage import Stage, mail, staged
+from tests.integration.secured import listener
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
@@ -60,19 +61,14 @@ class Secured:
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     files = write_certificates(tmp_path_factory.mktemp("tls"))
     (port,) = free_ports(1)
-    with Broker(_listener(port, write_keystore(files))) as broker:
+    with Broker(_settings(port, files)) as broker:
         yield Secured(broker.bootstrap, f"127.0.0.1:{port}", files)
 
 
-def _listener(port: int, keystore: Path) -> dict[str, str]:
+def _settings(port: int, files: Certificates) -> dict[str, str]:
     module = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
     return {
-        "listeners": f"SECURED://127.0.0.1:{port}",
-        "advertised.listeners": f"SECURED://127.0.0.1:{port}",
-        "listener.security.protocol.map": "SECURED:SASL_SSL",
-        "listener.name.secured.ssl.keystore.type": "PEM",
-        "listener.name.secured.ssl.keystore.location": str(keystore),
-        "listener.name.secured.sasl.enabled.mechanisms": "OAUTHBEARER",
+        **listener(port, files, "OAUTHBEARER"),
         "listener.name.secured.oauthbearer.sasl.jaas.config": f"{module} required;",
         "listener.name.secured.oauthbearer.connections.max.reauth.ms": str(round(SESSION * 1000)),
     }

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from devtools.broker import Broker, free_ports
-from devtools.certificates import write_certificates, write_keystore
+from devtools.certificates import Certificates, write_certificates
 from devtools.runtimes import find_runtime
+from tests.integration.secured import SCRAM_AND_PLAIN, listener
 
 USER, PASSWORD = "ann", "correct-horse"
 pytestmark = pytest.mark.broker
@@ -46,20 +47,15 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     folder = tmp_path_factory.mktemp("tls")
     files, others = write_certificates(folder / "right"), write_certificates(folder / "other")
     (port,) = free_ports(1)
-    with Broker(_listener(port, write_keystore(files))) as broker:
+    with Broker(_settings(port, files)) as broker:
         _let_in(broker.bootstrap)
         yield Secured(f"127.0.0.1:{port}", files.authority, others.authority)
 
 
-def _listener(port: int, keystore: Path) -> dict[str, str]:
+def _settings(port: int, files: Certificates) -> dict[str, str]:
     modules = "org.apache.kafka.common.security"
     return {
-        "listeners": f"SECURED://127.0.0.1:{port}",
-        "advertised.listeners": f"SECURED://127.0.0.1:{port}",
-        "listener.security.protocol.map": "SECURED:SASL_SSL",
-        "listener.name.secured.ssl.keystore.type": "PEM",
-        "listener.name.secured.ssl.keystore.location": str(keystore),
-        "listener.name.secured.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+        **listener(port, files, SCRAM_AND_PLAIN),
         "listener.name.secured.scram-sha-512.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;",
         "listener.name.secured.plain.sasl.jaas.config": (
             f'{modules}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'

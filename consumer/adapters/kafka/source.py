@@ -24,7 +24,7 @@ from consumer.adapters.kafka.reader import Reader, record_of
 from consumer.core.record import Coordinates, Record
 from consumer.ports import BrokenError, UncertainError
 
-AT_ONCE = 256 * 1024
+READ_AHEAD = 256 * 1024
 """Octets that are fetched of a partition in one go, and read ahead; a larger batch comes whole (KIP-74)."""
 
 TWINS = 5
@@ -48,7 +48,7 @@ class KafkaSource:
         self._cluster = cluster
         self._names = names
         self._membership = membership
-        self._reader = Reader(cluster, at_once=AT_ONCE)
+        self._reader = Reader(cluster, at_once=READ_AHEAD)
         self._client: AIOKafkaConsumer | None = None
         self._identities: deque[tuple[float, str]] = deque(maxlen=TWINS)
 
@@ -71,7 +71,7 @@ class KafkaSource:
             max_poll_interval_ms=24 * 3600 * 1000,
             fetch_max_wait_ms=500,
             # Of each partition as much is held twice, as it came and unpacked; the default is 1 MB.
-            max_partition_fetch_bytes=AT_ONCE,
+            max_partition_fetch_bytes=READ_AHEAD,
         )
         try:
             await client.start()
