@@ -1,8 +1,12 @@
 """A mail that begins behind the body of the one before: one round trip a mail, and neither answers for the other."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
+from typing_extensions import override
+
+from consumer.adapters.clock import SystemClock
 from consumer.core.attempt import Answered, InDoubt, NotSent
 from consumer.core.tenant import Relay, Scheme
 from devtools.relay_script import Behave, Drop, Hang, Manner, Say
@@ -10,6 +14,17 @@ from tests.edge.post import PATIENT, PIPELINED, STAGES, Post, granted, hasty, ma
 
 SLOWLY = Behave(delay=0.2)
 """Time enough for all that wait to come near."""
+
+
+class Telling(SystemClock):
+    """Tells when the time is asked for, which a mail does at its end."""
+
+    asked: Callable[[], bool] = bool
+
+    @override
+    def now(self) -> float:
+        self.asked()
+        return super().now()
 
 
 def single(port: int) -> Relay:
@@ -117,6 +132,37 @@ async def test_a_body_that_is_never_answered_is_in_doubt_and_the_mail_behind_it_
 async def test_behind_a_body_nobody_begins_where_the_relay_does_not_pipeline() -> None:
     async with posting(manner=Manner("plain", extensions=STAGES), name=single) as post:
         assert all(isinstance(attempt, Answered) for attempt in await two_more(post))
+
+
+async def test_a_mail_that_this_relay_cannot_take_is_told_so_behind_a_body_and_the_connection_goes_on() -> None:
+    manner = Manner("plain", extensions=("SIZE 33554432", "8BITMIME", "PIPELINING"))
+    async with posting({"body": (Behave(), SLOWLY)}, manner=manner, name=single) as post:
+        await post.send(0)
+        async with asyncio.TaskGroup() as tasks:
+            first = tasks.create_task(post.send(1))
+            unfit = tasks.create_task(post.send(mail(2, to=("jürgen@example.com",), smtputf8=True)))
+            last = tasks.create_task(post.send(3))
+    assert isinstance(refusal := unfit.result(), NotSent)
+    assert refusal.reason == "smtputf8-not-offered"
+    assert isinstance(first.result(), Answered)
+    assert isinstance(last.result(), Answered)
+    assert [log.verbs.count("MAIL") for log in post.relay.sessions] == [3]
+
+
+async def test_who_is_given_up_in_the_moment_of_its_replies_leaves_no_envelope_behind() -> None:
+    clock = Telling()
+    async with posting({"body": (Behave(), SLOWLY)}, name=single, clock=clock) as post:
+        await post.send(0)
+        async with asyncio.TaskGroup() as tasks:
+            first = tasks.create_task(post.send(1))
+            behind = tasks.create_task(post.send(2))
+            clock.asked = behind.cancel  # the first one's end: the replies to the other's envelope came in that segment
+        clock.asked = bool
+        third = await post.send(3)
+    assert isinstance(first.result(), Answered)
+    assert isinstance(third, Answered)
+    assert mail(2).message_id not in {taken.message_id for taken in post.relay.taken}
+    assert len(post.relay.sessions) == 2, "the envelope of the one that was given up was on the first connection"
 
 
 async def test_a_connection_that_has_carried_enough_is_not_lent() -> None:

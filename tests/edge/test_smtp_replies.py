@@ -47,7 +47,7 @@ class Nowhere(asyncio.Transport):
 async def heard(chunks: list[bytes]) -> tuple[list[Reply], Reason | None, int]:
     """The replies to six commands, why there are no more, and the most bytes that were kept."""
     link, most = Link(Nowhere()), 0
-    flights = [link.ask(b"", 60.0) for _ in range(ASKED)]
+    flights = [link.ask(b"", (60.0,)) for _ in range(ASKED)]
     for chunk in chunks:
         link.data_received(chunk)
         most = max(most, len(link._buffer))  # noqa: SLF001  memory is what this is about
@@ -61,7 +61,7 @@ async def ended(link: Link, flights: list[Flight]) -> Reason | None:
     try:
         for flight in flights:
             if flight.done.done():
-                await link.land(flight)
+                link.check(flight)
     except LinkError as error:
         return error.reason
     return None
@@ -101,12 +101,12 @@ def test_replies_are_the_same_in_whatever_pieces_they_come(stream: bytes, seed: 
 )
 async def test_what_is_no_reply_ends_the_link_at_once(stream: bytes, reason: Reason) -> None:
     link = Link(Nowhere())
-    flights = [link.ask(b"", 60.0) for _ in range(ASKED)]
+    flights = [link.ask(b"", (60.0,)) for _ in range(ASKED)]
     for start in range(0, len(stream), 65_536):
         link.data_received(stream[start : start + 65_536])
     assert not link.usable
     with pytest.raises(LinkError) as lost:
-        link.ask(b"", 60.0)
+        link.ask(b"", (60.0,))
     assert lost.value.reason is reason
     assert await ended(link, flights) in (reason, None)
     assert len(link._buffer) <= LONGEST_LINE + 65_536  # noqa: SLF001

@@ -1,15 +1,28 @@
 """Places near a connection, shared by lane."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from consumer.adapters.smtp.places import Places
+
+
+@asynccontextmanager
+async def place(places: Places, lane: str) -> AsyncIterator[None]:
+    """Hold one, once it is this lane's turn."""
+    if not places.take():
+        await places.wait(lane)
+    try:
+        yield
+    finally:
+        places.release()
 
 
 async def test_the_flood_of_one_lane_does_not_hold_up_another() -> None:
     places, order = Places(1), list[str]()
 
     async def mail(lane: str) -> None:
-        async with places.one(lane):
+        async with place(places, lane):
             order.append(lane)
             await asyncio.sleep(0)
 
@@ -26,17 +39,17 @@ async def test_the_flood_of_one_lane_does_not_hold_up_another() -> None:
 async def test_who_is_cancelled_in_the_moment_of_its_turn_passes_the_place_on() -> None:
     places = Places(1)
     async with asyncio.TaskGroup() as tasks:
-        async with places.one("a"):
+        async with place(places, "a"):
             cancelled = tasks.create_task(_hold(places))
             await asyncio.sleep(0)
         cancelled.cancel()
         await asyncio.wait([cancelled])
-        async with asyncio.timeout(1), places.one("b"):
+        async with asyncio.timeout(1), place(places, "b"):
             pass
 
 
 async def _hold(places: Places) -> None:
-    async with places.one("a"):
+    async with place(places, "a"):
         await asyncio.Event().wait()
 
 
@@ -44,7 +57,7 @@ async def test_more_places_are_given_out_at_once_and_fewer_when_they_come_back()
     places, holding = Places(1), list[int]()
 
     async def hold(number: int, until: asyncio.Event) -> None:
-        async with places.one("a"):
+        async with place(places, "a"):
             holding.append(number)
             await until.wait()
 

@@ -5,10 +5,13 @@ relay's reply to it everything is known; in between nobody can tell (RFC 1047; R
 4.5.3.2.6 and 6.1). Where the relay pipelines, MAIL, RCPT and DATA travel together (RFC 2920).
 """
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-from consumer.adapters.smtp.content import BLOCK, stuffed, whole
+from consumer.adapters.smtp.content import stuffed, whole
 from consumer.adapters.smtp.dialer import Connection, OnStage
 from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.link import Flight, LinkError
@@ -22,36 +25,67 @@ from consumer.ports import Clock
 RESET = "RSET\r\n"
 
 
+Lend = Callable[[Connection, float], bytes]
+"""What the next mail says behind the end of a body, at this moment: its envelope; nothing where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all conversations of a transport have in common."""
+
+    clock: Clock
+    timeouts: Timeouts
+    on_stage: OnStage
+
+
 class Conversation:
     """What is said about one mail.
 
-    `heard` tells whether the relay said anything at all, `clean` whether another conversation may follow.
+    `begun` tells whether its envelope was said behind the body of another, `heard` whether the relay said anything at
+    all, `clean` whether another conversation may follow.
     """
 
-    def __init__(self, connection: Connection, mail: Mail, leave: Leave, *, timeouts: Timeouts, clock: Clock) -> None:
-        self._connection = connection
-        self._link = connection.link
-        self._mail = mail
-        self._leave = leave
-        self._timeouts = timeouts
-        self._clock = clock
+    __slots__ = (
+        *("begun", "clean", "connection", "heard", "leave", "mail"),
+        *("_behind", "_ended", "_flight", "_in_flight", "_recipients", "_stage", "_terms"),
+    )
+
+    connection: Connection
+    _flight: Flight
+
+    def __init__(self, mail: Mail, leave: Leave, terms: Terms) -> None:
+        self.mail = mail
+        self.leave = leave
+        self._terms = terms
         self._stage = Stage.MAIL
         self._recipients: list[Reply] = []
         self._ended = False
-        self._in_flight = connection.offers.pipelining and connection.hurried
-        self._behind = connection.bodies > 0
+        self._in_flight = False
+        self._behind = False
+        self.begun = False
         self.heard = False
         self.clean = True
 
-    async def hold(self, on_stage: OnStage, lend: Callable[[Connection], bool]) -> Attempt:
+    def begin(self, connection: Connection, answered: asyncio.Future[Any]) -> bytes:
+        """The envelope, to be written behind a body; `answered` once it is. Nothing where it cannot be said here."""
+        if self._unfit(connection):
+            return b""
+        self._take_up(connection)
+        self.begun = True
+        commands, within = self._envelope()
+        self._flight = connection.link.expect(within, answered)
+        return commands
+
+    async def hold(self, connection: Connection, lend: Lend) -> Attempt:
         """Hand the mail over. `lend` lets the next one begin behind the end of its body."""
-        refusal = self._unfit()
-        if refusal or self._leave.lapsed:
-            return refusal or Lapsed()
-        self.clean = False
-        self._on_stage, self._lend = on_stage, lend
+        if not self.begun:
+            refusal = self._unfit(connection)
+            if refusal or self.leave.lapsed:
+                return refusal or Lapsed()
+            self._take_up(connection)
         try:
-            return await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
+            before = await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
+            return before or await self._body(lend)
         except EndedError as ended:
             return ended.ending
         except LinkError as lost:
@@ -61,123 +95,130 @@ class Conversation:
                 return Lapsed()  # it was the body before whose reply did not come
             return NotSent(self._stage, lost.reason, lost.reply)
 
-    def _unfit(self) -> NotSent | None:
-        offers = self._connection.offers
-        if 0 < offers.size < len(self._mail.content):
+    def _unfit(self, connection: Connection) -> NotSent | None:
+        offers = connection.offers
+        if 0 < offers.size < len(self.mail.content):
             reply = Reply(552, "larger than the relay takes (local)", "5.3.4")
             return NotSent(Stage.MAIL, Reason.TOO_LARGE_FOR_RELAY, reply)
-        if self._mail.smtputf8 and not offers.smtputf8:
+        if self.mail.smtputf8 and not offers.smtputf8:
             reply = Reply(553, "the relay has no SMTPUTF8 (local)", "5.6.7")
             return NotSent(Stage.MAIL, Reason.SMTPUTF8_NOT_OFFERED, reply)
         return None
 
-    async def _stage_by_stage(self) -> Attempt:
-        if self._connection.needs_reset:
-            await self._ask(RESET, (Stage.MAIL,))
-        (mail,) = await self._ask(self._mail_command(), (Stage.MAIL,))
+    def _take_up(self, connection: Connection) -> None:
+        self.connection = connection
+        self._in_flight = connection.offers.pipelining and connection.hurried
+        self._behind = connection.bodies > 0
+        self.clean = False
+
+    async def _stage_by_stage(self) -> Attempt | None:
+        """What ended it before the relay waited for the body."""
+        timeouts = self._terms.timeouts
+        if self.connection.needs_reset:
+            await self._ask(RESET, Stage.MAIL, timeouts.mail)
+        (mail,) = await self._ask(self._mail_command(), Stage.MAIL, timeouts.mail)
         if not mail.positive:
             return self._settle(NotSent(Stage.MAIL, refused(mail), mail))
-        for recipient in self._mail.recipients:
-            self._recipients += await self._ask(f"RCPT TO:<{recipient}>\r\n", (Stage.RCPT,))
-        if not self._any_recipient:
+        for recipient in self.mail.recipients:
+            self._recipients += await self._ask(f"RCPT TO:<{recipient}>\r\n", Stage.RCPT, timeouts.rcpt)
+        if not _any_positive(self._recipients):
             return self._settle(self._answered(None))
         # As late as can be: the grant's lifetime is short, and a mail that nobody takes needs none.
-        if not await self._leave.given():
+        if not await self.leave.given():
             return self._settle(Lapsed())
-        (data,) = await self._ask("DATA\r\n", (Stage.DATA,))
-        if data.code != 354:
-            return self._refused_data(data)
-        return await self._body()
+        (data,) = await self._ask("DATA\r\n", Stage.DATA, timeouts.data)
+        return None if data.code == 354 else self._refused_data(data)
 
-    async def _in_one_flight(self) -> Attempt:
-        if not await self._leave.given():
-            self.clean = True
-            return Lapsed()
-        recipients, reset = self._mail.recipients, self._connection.needs_reset
-        rcpt = "".join([f"RCPT TO:<{recipient}>\r\n" for recipient in recipients])
-        commands = f"{RESET if reset else ''}{self._mail_command()}{rcpt}DATA\r\n"
-        mail, *self._recipients, data = await self._ask(commands, _stages(len(recipients), reset=reset))
-        if data.code == 354 and mail.positive and self._any_recipient:
-            return await self._body()
+    async def _in_one_flight(self) -> Attempt | None:
+        """The same in one round trip, or in none where it was begun behind a body."""
+        if not self.begun:
+            if not await self.leave.given():
+                self.clean = True
+                return Lapsed()
+            self._flight = self.connection.link.ask(*self._envelope())
+            await self._flight.done
+        stages = _stages(len(self.mail.recipients), self.connection.needs_reset)
+        mail, *self._recipients, data = self._landed(self._flight, stages)
+        if mail.code < 300 and _any_positive(self._recipients):
+            return None if data.code == 354 else self._refused_data(data)
         if data.code == 354:
             # Any byte now is content, the lone dot a mail to nobody or under another sender: not even that.
-            self._link.fail(Reason.UNEXPECTED_REPLY)
+            self.connection.link.fail(Reason.UNEXPECTED_REPLY)
         if not mail.positive:
             return self._settle(NotSent(Stage.MAIL, refused(mail), mail))
-        if not self._any_recipient:
-            return self._settle(self._answered(None))
-        return self._refused_data(data)
+        return self._settle(self._answered(None))
 
-    async def _ask(self, commands: str, stages: tuple[Stage, ...]) -> list[Reply]:
-        """The replies to commands of these stages, without that to a RSET before them."""
-        self._stage = stages[0]
-        reset = self._connection.needs_reset
-        flight = self._link.ask(commands.encode(), *_patience(self._timeouts, stages))
-        try:
-            replies = await self._link.land(flight)
-        except LinkError:
-            self._look_at(flight, stages)
-            self._stage = stages[min(len(flight.replies), len(stages) - 1)]
-            raise
-        self._look_at(flight, stages)
-        return replies[1:] if reset else replies
+    async def _ask(self, command: str, stage: Stage, within: float) -> list[Reply]:
+        self._stage = stage
+        flight = self.connection.link.ask(command.encode(), (within,))
+        await flight.done
+        return self._landed(flight, (stage,))
 
-    def _look_at(self, flight: Flight, stages: tuple[Stage, ...]) -> None:
-        """Ends where a reply is one that nothing can follow."""
-        replies = zip(stages, flight.replies, flight.took, strict=False)
-        if self._connection.needs_reset and (first := next(replies, None)):
+    def _landed(self, flight: Flight, stages: tuple[Stage, ...]) -> list[Reply]:
+        """The replies to commands of these stages, without that to a RSET before them.
+
+        Ends where one of them is such that nothing can follow.
+        """
+        replies, reset = flight.replies, self.connection.needs_reset
+        said = zip(stages, replies, flight.took, strict=False)
+        if reset and (first := next(said, None)):
             if not first[1].positive:
                 # Without the reply: it is no verdict on this mail.
                 raise EndedError(Stage.MAIL, Reason.UNEXPECTED_REPLY)
-            self._connection.needs_reset = False
-        for stage, reply, took in replies:
-            self._on_stage(stage, took)
+            self.connection.needs_reset = False
+        on_stage = self._terms.on_stage
+        for stage, reply, took in said:
+            on_stage(stage, took)
             self.heard = True
             if reply.code >= 300 and stage is not Stage.DATA and (reply.code < 400 or reply.code == 421):
                 raise EndedError(stage, refused(reply), reply)
+        if len(replies) < len(stages):
+            self._stage = stages[len(replies)]
+        self.connection.link.check(flight)
+        return replies[1:] if reset else replies
 
     def _refused_data(self, data: Reply) -> Attempt:
         if data.code < 400:
             raise EndedError(Stage.DATA, Reason.UNEXPECTED_REPLY, data)
         return self._settle(self._answered(data))
 
-    async def _body(self) -> Attempt:
+    async def _body(self, lend: Lend) -> Attempt:
+        terms, connection = self._terms, self.connection
+        began = now = terms.clock.elapsed()
         self._stage = Stage.BODY
-        if not self._leave.holds:
+        if now >= self.leave.until:
             # The relay waits for content and there is no way back: the connection is of no more use.
             return self._too_late()
-        began = self._clock.elapsed()
-        reply = await self._body_reply()
-        self._on_stage(Stage.BODY, self._clock.elapsed() - began)
+        end = whole(self.mail.content)
+        if end is None:
+            end = await self._all_but_the_end()
+            now = terms.clock.elapsed()
+        link = connection.link
+        connection.bodies += 1
+        try:
+            flight = link.expect((terms.timeouts.body,))
+            behind = lend(connection, now)
+            self._ended = True
+            link.say(end + behind)
+            await flight.done
+        finally:
+            connection.bodies -= 1
+        link.check(flight)
+        reply = flight.replies[0]
+        connection.took = flight.took[0]
+        terms.on_stage(Stage.BODY, terms.clock.elapsed() - began)
         if 300 <= reply.code < 400:
             return InDoubt(Reason.UNEXPECTED_REPLY, tuple(self._recipients))
         # A definite answer ends the envelope: no RSET after it, whose error could hide it.
         return self._settle(self._answered(reply), in_envelope=False)
 
-    async def _body_reply(self) -> Reply:
-        end = whole(self._mail.content) or await self._all_but_the_end()
-        self._connection.bodies += 1
-        try:
-            # Whoever begins behind it has its turn before the loop's next: both leave in one write.
-            still = self._may_start if self._lend(self._connection) else None
-            flight = self._link.ask(end, self._timeouts.body, still=still)
-            self._ended = True
-            (reply,) = await self._link.land(flight)
-        finally:
-            self._connection.bodies -= 1
-        self._connection.took = flight.took[0]
-        return reply
-
     async def _all_but_the_end(self) -> bytes:
         """Writes the body, and answers with the last block of it, that has the end in it."""
-        for block, last in stuffed(self._mail.content):
+        for block, last in stuffed(self.mail.content):
             if last:
                 return block
-            await self._link.write(block, self._timeouts.block)
+            await self.connection.link.write(block, self._terms.timeouts.block)
         raise AssertionError("a body has an end")
-
-    def _may_start(self) -> bool:
-        return self._leave.holds or len(self._mail.content) > BLOCK  # of a long one the most is written
 
     def _too_late(self) -> Attempt:
         """Its 354 came after the leave had run out. With DATA sent last, new leave would fare no better."""
@@ -186,39 +227,43 @@ class Conversation:
     @property
     def outlived(self) -> bool:
         """Whether a flight took longer than the leave that it left with."""
-        too_late = self._stage is Stage.BODY and not self._ended and not self._leave.holds
+        too_late = self._stage is Stage.BODY and not self._ended and not self.leave.holds
         return self._in_flight and too_late and not self._behind
 
     def _settle(self, attempt: Attempt, *, in_envelope: bool = True) -> Attempt:
         """The relay and we agree on where we are, so that another mail may follow; it begins with RSET where needed."""
-        self._connection.needs_reset = in_envelope
+        self.connection.needs_reset = in_envelope
         closing = isinstance(attempt, Answered) and attempt.data is not None and attempt.data.code == 421
         self.clean = not closing
         return attempt
 
     def _answered(self, data: Reply | None) -> Answered:
-        return Answered(tuple(self._recipients), data, self._clock.now())
+        return Answered(tuple(self._recipients), data, self._terms.clock.now())
 
-    @property
-    def _any_recipient(self) -> bool:
-        return any(reply.positive for reply in self._recipients)
+    def _envelope(self) -> tuple[bytes, tuple[float, ...]]:
+        """All commands before the body, and how long to wait for the reply to each."""
+        recipients, reset, timeouts = self.mail.recipients, self.connection.needs_reset, self._terms.timeouts
+        rcpt = "".join(map("RCPT TO:<{}>\r\n".format, recipients))
+        commands = f"{RESET if reset else ''}{self._mail_command()}{rcpt}DATA\r\n"
+        within = (timeouts.mail,) * (1 + reset) + (timeouts.rcpt,) * len(recipients) + (timeouts.data,)
+        return commands.encode(), within
 
     def _mail_command(self) -> str:
-        offers = self._connection.offers
-        size = f" SIZE={len(self._mail.content)}" if offers.size else ""
-        eight_bit = " BODY=8BITMIME" if self._mail.eight_bit and offers.eight_bit else ""
-        smtputf8 = " SMTPUTF8" if self._mail.smtputf8 else ""
-        return f"MAIL FROM:<{self._mail.sender}>{size}{eight_bit}{smtputf8}\r\n"
+        offers = self.connection.offers
+        size = f" SIZE={len(self.mail.content)}" if offers.size else ""
+        eight_bit = " BODY=8BITMIME" if self.mail.eight_bit and offers.eight_bit else ""
+        smtputf8 = " SMTPUTF8" if self.mail.smtputf8 else ""
+        return f"MAIL FROM:<{self.mail.sender}>{size}{eight_bit}{smtputf8}\r\n"
+
+
+def _any_positive(recipients: list[Reply]) -> bool:
+    for reply in recipients:  # noqa: SIM110  a generator for each mail costs more than the look
+        if reply.code < 300:
+            return True
+    return False
 
 
 @lru_cache(maxsize=256)
-def _stages(recipients: int, *, reset: bool) -> tuple[Stage, ...]:
+def _stages(recipients: int, reset: bool) -> tuple[Stage, ...]:  # noqa: FBT001
     """The stage of each command of a flight."""
     return (Stage.MAIL,) * (1 + reset) + (Stage.RCPT,) * recipients + (Stage.DATA,)
-
-
-@lru_cache(maxsize=256)
-def _patience(timeouts: Timeouts, stages: tuple[Stage, ...]) -> tuple[float, ...]:
-    """How long to wait for each reply."""
-    of = {Stage.MAIL: timeouts.mail, Stage.RCPT: timeouts.rcpt, Stage.DATA: timeouts.data}
-    return tuple(of[stage] for stage in stages)

@@ -1,29 +1,35 @@
 """Leave to send, asked for once and at the latest moment."""
 
+from math import inf
+
 from consumer.ports import Clock, Permit
 
 
 class Leave:
-    """A mail's permit and the moment until which it holds."""
+    """A mail's permit, and `until` when it holds."""
+
+    __slots__ = ("_clock", "_permit", "asked", "until")
 
     def __init__(self, permit: Permit, clock: Clock) -> None:
         self._permit = permit
         self._clock = clock
-        self._asked = False
-        self._before: float | None = None
+        self.asked = False
+        self.until = -inf
 
     async def given(self) -> bool:
         """Whether the body may start now. The first call asks; however long that takes, a later one only looks."""
-        if not self._asked:
-            self._asked = True
-            self._before = await self._permit()
+        if not self.asked:
+            self.asked = True
+            before = await self._permit()
+            if before is not None:
+                self.until = before
         return self.holds
 
     @property
     def lapsed(self) -> bool:
         """Whether it was asked for and is of no use any more."""
-        return self._asked and not self.holds
+        return self.asked and not self.holds
 
     @property
     def holds(self) -> bool:
-        return self._before is not None and self._clock.elapsed() < self._before
+        return self._clock.elapsed() < self.until

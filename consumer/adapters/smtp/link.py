@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from math import inf
+from typing import Any
 
 from typing_extensions import override
 
@@ -44,25 +45,11 @@ class Flight:
 
     __slots__ = ("done", "replies", "took", "within")
 
-    def __init__(self, within: tuple[float, ...], done: asyncio.Future[None]) -> None:
+    def __init__(self, within: tuple[float, ...], done: asyncio.Future[Any]) -> None:
         self.within = within
         self.done = done
         self.replies: list[Reply] = []
         self.took: list[float] = []
-
-    @property
-    def whole(self) -> bool:
-        return len(self.replies) == len(self.within)
-
-    def land(self, reply: Reply, seconds: float) -> bool:
-        """Whether it was the last one."""
-        self.replies.append(reply)
-        self.took.append(seconds)
-        whole = len(self.replies) == len(self.within)
-        # After a 421 none may follow (RFC 5321, 3.8), and 3yz is an answer to the last command of a flight alone.
-        if whole or (reply.code >= 300 and (reply.code < 400 or reply.code == 421)):
-            self.end()
-        return whole
 
     def end(self) -> None:
         if not self.done.done():
@@ -86,8 +73,6 @@ class Link(asyncio.Protocol):
         self._watch_at = inf
         self._writer: asyncio.Future[None] | None = None
         self._paused = False
-        self._held = b""
-        self._still: Callable[[], bool] = bool
         self._lost: LinkError | None = None
         self._leaving = False
 
@@ -96,39 +81,33 @@ class Link(asyncio.Protocol):
         """Whether it stands and has nothing in it that nobody asked for."""
         return not (self._lost or self._leaving or self._flights or self._buffer or self._texts)
 
-    def ask(self, octets: bytes, *within: float, still: Callable[[], bool] | None = None) -> Flight:
-        """Write what will be answered, by a reply within so many seconds each.
-
-        With `still`, in one write with what is asked within this turn of the loop; not at all, if it then says no.
-        """
-        self._check()
-        if not self._flights and (self._buffer or self._texts):
-            self.fail(Reason.UNSOLICITED_REPLY)
-            self._check()
-        flight = Flight(within, self._loop.create_future())
-        self._flights.append(flight)
-        if len(self._flights) == 1:
-            self._await_reply(self._loop.time(), flight)
-        if still is None:
-            self._let_go(octets)
-        else:
-            self._held, self._still = octets, still
-            self._loop.call_soon(self._let_go)
+    def ask(self, octets: bytes, within: tuple[float, ...]) -> Flight:
+        """Write what will be answered, by a reply within so many seconds each."""
+        flight = self.expect(within, self._loop.create_future())
+        self._transport.write(octets)
         return flight
 
-    def _let_go(self, more: bytes = b"") -> None:
-        held, self._held = self._held, b""
-        if held and not self._still():
-            self.fail(Reason.TOO_SLOW)
-        elif self._lost is None and (held or more):
-            self._transport.write(held + more if held else more)
+    def expect(self, within: tuple[float, ...], done: asyncio.Future[Any] | None = None) -> Flight:
+        """The same for what is written next, by `say`: the replies come in the order in which they were expected."""
+        self._check()
+        flights = self._flights
+        if not flights and (self._buffer or self._texts):
+            self.fail(Reason.UNSOLICITED_REPLY)
+            self._check()
+        flight = Flight(within, self._loop.create_future() if done is None else done)
+        flights.append(flight)
+        if len(flights) == 1:
+            self._await_reply(self._loop.time(), flight)
+        return flight
 
-    async def land(self, flight: Flight) -> list[Reply]:
-        """The replies of a flight; LinkError if they will not all come, or not in time: those that came stay in it."""
-        await flight.done
-        if self._lost is not None and not flight.whole:
+    def say(self, octets: bytes) -> None:
+        """Write what replies are expected to."""
+        self._transport.write(octets)
+
+    def check(self, flight: Flight) -> None:
+        """LinkError if the replies of a flight that is done will not all come: those that came stay in it."""
+        if self._lost is not None and len(flight.replies) < len(flight.within):
             raise LinkError(self._lost.reason, self._lost.reply)
-        return flight.replies
 
     async def write(self, octets: bytes, within: float) -> None:
         """Write a part that is not answered, and wait until the other side took most of it."""
@@ -178,11 +157,7 @@ class Link(asyncio.Protocol):
         if self._lost:
             return
         *lines, self._buffer = (self._buffer + data).split(b"\n")
-        now = self._loop.time()
-        for line in lines:
-            if self._lost:
-                return
-            self._take_line(line.removesuffix(b"\r"), now)
+        self._take_lines(lines, self._loop.time())
         if len(self._buffer) > LONGEST_LINE:
             self.fail(Reason.REPLY_TOO_LONG)
 
@@ -214,10 +189,34 @@ class Link(asyncio.Protocol):
         if self._lost:
             raise LinkError(self._lost.reason, self._lost.reply)
 
-    def _take_line(self, line: bytes, now: float) -> None:
-        if not self._texts and (reply := _whole_reply(line)) is not None:
-            self._take_reply(reply, now)
-        elif len(line) > LONGEST_LINE or len(self._texts) == MOST_LINES:
+    def _take_lines(self, lines: list[bytes], now: float) -> None:
+        """Each reply is one to the oldest flight; the mails that wait for them see them once all lines are taken."""
+        flights = self._flights
+        for line in lines:
+            reply = (None if self._texts else _whole_reply(line)) or self._take_part(line.removesuffix(b"\r"))
+            if reply is None:
+                if self._lost:
+                    return
+                continue
+            if not flights:
+                self.fail(Reason.UNSOLICITED_REPLY, reply)
+                return
+            flight, code = flights[0], reply.code
+            flight.replies.append(reply)
+            flight.took.append(now - self._heard_at)
+            self._heard_at = now
+            if len(flight.replies) == len(flight.within):
+                flights.popleft()
+                flight.end()
+            elif code >= 300 and (code < 400 or code == 421):
+                # After a 421 none may follow (RFC 5321, 3.8), and 3yz is an answer to the last command of a flight alone.
+                flight.end()
+        if flights:
+            self._await_reply(self._heard_at, flights[0])
+
+    def _take_part(self, line: bytes) -> Reply | None:
+        """A line of a reply of several, or a long one; the reply, where it is the last."""
+        if len(line) > LONGEST_LINE or len(self._texts) == MOST_LINES:
             self.fail(Reason.REPLY_TOO_LONG)
         elif not (found := _LINE.fullmatch(line)) or (self._texts and self._texts[0] != found[1]):
             self.fail(Reason.MALFORMED_REPLY)
@@ -226,16 +225,8 @@ class Link(asyncio.Protocol):
             self._texts.append(found[3] or b"")
             if found[2] != b"-":
                 texts, self._texts = self._texts, []
-                self._take_reply(_reply(texts), now)
-
-    def _take_reply(self, reply: Reply, now: float) -> None:
-        if not self._flights:
-            self.fail(Reason.UNSOLICITED_REPLY, reply)
-            return
-        if self._flights[0].land(reply, now - self._heard_at):
-            self._flights.popleft()
-        if self._flights:
-            self._await_reply(now, self._flights[0])
+                return _reply(texts)
+        return None
 
     def _await_reply(self, now: float, flight: Flight) -> None:
         """One timer for all replies of a link: it is set anew only where the next is due before it."""
@@ -262,6 +253,7 @@ class Link(asyncio.Protocol):
 @lru_cache(maxsize=256)
 def _whole_reply(line: bytes) -> Reply | None:
     """A reply of a single short line: relays say the same few again and again."""
+    line = line.removesuffix(b"\r")
     if len(line) > _SHORT or not (found := _LINE.fullmatch(line)) or found[2] == b"-":
         return None
     return _reply([found[1], found[3] or b""])

@@ -7,22 +7,6 @@ from typing_extensions import override
 from consumer.adapters.smtp.turns import Turns
 
 
-class Place:
-    """One of them, held for as long as its context. By hand: a generator for each mail costs more than the place."""
-
-    __slots__ = ("_lane", "_places")
-
-    def __init__(self, places: "Places", lane: str) -> None:
-        self._places = places
-        self._lane = lane
-
-    async def __aenter__(self) -> None:
-        await self._places.acquire(self._lane)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._places.release()
-
-
 class Places:
     """So many places, fairly shared by lane."""
 
@@ -36,9 +20,14 @@ class Places:
         return f"<Places {self._free} free, {len(self._turns)} wait>"
 
     @property
+    def taken(self) -> int:
+        """How many hold one, or wait for one."""
+        return self._number - self._free + len(self._turns)
+
+    @property
     def wanted(self) -> bool:
         """Whether somebody waits for one."""
-        return self._turns.first() is not None
+        return bool(self._turns.lanes) and self._turns.first() is not None
 
     def resize(self, number: int) -> None:
         """So many from now on; whoever has one keeps it."""
@@ -46,15 +35,15 @@ class Places:
         self._number = number
         self._give_out()
 
-    def one(self, lane: str) -> "Place":
-        """Hold a place, once it is this lane's turn."""
-        return Place(self, lane)
+    def take(self) -> bool:
+        """Have a place, to be given back by `release`, if there is one and nobody waits for it."""
+        if self._free <= 0 or self.wanted:
+            return False
+        self._free -= 1
+        return True
 
-    async def acquire(self, lane: str) -> None:
-        """Have a place, to be given back by `release`."""
-        if self._free > 0 and not self.wanted:
-            self._free -= 1
-            return
+    async def wait(self, lane: str) -> None:
+        """Have a place, to be given back by `release`, once it is this lane's turn."""
         turn: asyncio.Future[None] = self._loop.create_future()
         self._turns.add(lane, turn)
         try:
@@ -67,7 +56,8 @@ class Places:
     def release(self) -> None:
         """It is free again."""
         self._free += 1
-        self._give_out()
+        if self._turns.lanes:
+            self._give_out()
 
     def _give_out(self) -> None:
         while self._free > 0 and (turn := self._turns.take()) is not None:

@@ -13,13 +13,13 @@ from typing import Protocol, TypeAlias
 from typing_extensions import override
 
 from consumer.adapters.smtp.ahead import Ahead
+from consumer.adapters.smtp.conversation import Conversation
 from consumer.adapters.smtp.dialer import Connection
-from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import PoolLimits
 from consumer.adapters.smtp.places import Places
 from consumer.adapters.smtp.reasons import OURS
 from consumer.adapters.smtp.turns import Turns
-from consumer.core.attempt import Attempt, NotSent, Withheld
+from consumer.core.attempt import Answered, Attempt, NotSent, Withheld
 from consumer.core.circuit import Cause, Circuit, Width, asks_for_less, breaks_off, cause_of, locks_out
 from consumer.core.remedy import said, why
 from consumer.core.tenant import Relay
@@ -63,8 +63,8 @@ class Pool:
         self.circuit = Circuit(limits.pauses)
         self.ahead = Ahead(limits, clock.elapsed())
         self.places = Places(self.width.size + self.ahead.number)
-        self.taken = 0
         self.open = 0
+        self.used = 0
         self.opening = 0
         self.idle: dict[Connection, float] = {}
         self._sweep: asyncio.TimerHandle | None = None
@@ -76,7 +76,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()  # once: before Python 3.12 it is a system call each time
         self._on_circuit = on_circuit
         self._waiting = Turns[_Found]()
-        self._leaves: dict[asyncio.Future[_Found], Leave] = {}
+        self._conversations: dict[asyncio.Future[_Found], Conversation] = {}  # of those who wait
         self._barred = False  # while the circuit is open nobody goes on, not even over connections that stand
         self._ended: NotSent | None = None
         self._proven = False
@@ -110,13 +110,12 @@ class Pool:
     @property
     def crowded(self) -> bool:
         """Whether who comes now must wait for another mail to end (not merely for a connection to open)."""
-        can_open = self.open < self.width.size and not self.cooling
-        return self.busy > 0 and not self.idle and not can_open
+        busy = self.open > self.opening and not self.idle
+        return busy and (self.open >= self.width.size or self.cooling)
 
-    @property
-    def hurried(self) -> bool:
+    def hurried(self, now: float) -> bool:
         """Whether leave may be asked for ahead of MAIL: not where the relay has outlived one of late."""
-        return self._clock.elapsed() >= self._unhurried_until
+        return now >= self._unhurried_until
 
     def outlived(self) -> None:
         """A grant ran out while the relay thought about MAIL and RCPT: ask for leave behind them for a while."""
@@ -126,19 +125,23 @@ class Pool:
     def disposable(self) -> bool:
         """Whether it holds nothing, and knows nothing that the next one would have to learn again."""
         now = self._clock.elapsed()
-        knows = self.circuit.remembered(now) or self.width.remembered(now) or not self.hurried
-        return not (self.open or self.taken or self.waiting or knows)
+        knows = self.circuit.remembered(now) or self.width.remembered(now) or not self.hurried(now)
+        return not (self.open or self.places.taken or self.waiting or knows)
 
-    async def take(self, lane: str, leave: Leave) -> Connection | NotSent | Withheld:
-        """A connection, when it is this caller's turn; NotSent where none can be had."""
+    async def take(self, conversation: Conversation) -> Connection | NotSent | Withheld:
+        """A connection, when it is this mail's turn, perhaps with its envelope answered; NotSent where none can be had."""
         while True:
-            found = await self._turn(lane, leave)
-            if found is not None:
-                return found
-            opened = await self._open()
-            # Refused one more (a relay's own limit)? If others stand, wait for one of them.
-            if isinstance(opened, Connection) or opened.reason in OURS or self.open == self.opening:
-                return opened
+            found = self._at_once() or await self._turn(conversation)
+            if conversation.begun:
+                return conversation.connection
+            if found is None:
+                # Refused one more (a relay's own limit)? If others stand, wait for one of them.
+                found = await self._open()
+                if isinstance(found, NotSent) and found.reason not in OURS and self.open != self.opening:
+                    continue
+            if isinstance(found, Connection):
+                found.hurried = self.hurried(self._clock.elapsed())
+            return found
 
     def give_back(self, connection: Connection, *, clean: bool = True) -> None:
         """The conversation is over: keep the connection for the next one only if it came to a clean end."""
@@ -150,30 +153,37 @@ class Pool:
             return  # otherwise somebody waits for the reply to a body, or has begun behind it
         if connection.spoiled or not connection.link.usable or self._room.owed():
             connection.link.abort()
-        elif self._worn(connection):
+        elif self._worn(connection, self._clock.elapsed()):
             connection.link.quit(self._limits.quit)
         else:
             self._keep(connection)
         self.dispatch()
 
-    def lend(self, connection: Connection) -> bool:
-        """Behind the end of a body, who is next may say its envelope at once (RFC 2920, 3.1): one round trip a mail."""
+    def lend(self, connection: Connection, now: float) -> bytes:
+        """What who is next says behind the end of a body (RFC 2920, 3.1): its envelope, for one round trip a mail."""
         prompt = connection.took is not None and connection.took < PROMPT
-        worn = self._worn(connection, connection.users)
-        if worn or not (prompt and connection.offers.pipelining and self.hurried) or self._room.owed():
-            return False
+        if not (prompt and connection.offers.pipelining and self.hurried(now)) or self._room.owed():
+            return b""
+        if self._worn(connection, now, connection.users):
+            return b""
         first = self._waiting.first()
         if first is None:
             self._starve()
-            return False
-        if not self._leaves[first].holds:
-            return False
-        self._give(connection)
-        return True
+            return b""
+        conversation = self._conversations[first]
+        if now >= conversation.leave.until:
+            return b""
+        self._waiting.take()
+        connection.users += 1
+        connection.hurried = True
+        envelope = conversation.begin(connection, first)
+        if not envelope:  # it finds out why, in its own turn
+            first.set_result(connection)
+        return envelope
 
-    def served(self) -> None:
+    def served(self, now: float) -> None:
         """A mail came to its end."""
-        if self.ahead.served(self._clock.elapsed()):
+        if self.ahead.served(now):
             self.places.resize(self.width.size + self.ahead.number)
 
     def _starve(self) -> None:
@@ -182,6 +192,9 @@ class Pool:
 
     def dispatch(self) -> None:
         """Give those who wait what there is, in turns."""
+        nothing = not self.idle and self.open >= self.width.size and self.circuit.cause is None and self._ended is None
+        if nothing or not self._waiting.lanes:
+            return
         while self._waiting.first() is not None:
             if (connection := self._newest_idle()) is not None:
                 self._give(connection)
@@ -220,19 +233,30 @@ class Pool:
         if (turn := self._waiting.take()) is not None:
             turn.set_result(found)
 
-    async def _turn(self, lane: str, leave: Leave) -> _Found:
+    def _at_once(self) -> Connection | None:
+        """One that is idle, where nobody is before."""
+        if not self.idle or (self._waiting.lanes and self._waiting.first() is not None):
+            return None
+        connection = self._newest_idle()
+        if connection is not None:
+            connection.users += 1
+        return connection
+
+    async def _turn(self, conversation: Conversation) -> _Found:
         turn: asyncio.Future[_Found] = self._loop.create_future()
-        self._waiting.add(lane, turn)
-        self._leaves[turn] = leave
+        self._waiting.add(conversation.mail.lane, turn)
+        self._conversations[turn] = conversation
         self.dispatch()
         try:
             return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if conversation.begun:
+                self.give_back(conversation.connection, clean=False)
+            elif turn.done() and not turn.cancelled():
                 self._put_back(turn.result())
             raise
         finally:
-            del self._leaves[turn]
+            del self._conversations[turn]
 
     def _put_back(self, found: _Found) -> None:
         """What was given to somebody who was cancelled in the same moment."""
@@ -262,25 +286,27 @@ class Pool:
         self.dispatch()
         return found
 
-    def learn(self, attempt: Attempt) -> None:
+    def learn(self, attempt: Attempt, now: float) -> None:
         """What a conversation came to: how many there may be at once, and whether the relay is left alone."""
-        if (reply := asks_for_less(attempt)) is not None:
-            if not self.width.halve(self._clock.elapsed()):
+        if _all_taken(attempt):
+            self._went_well(now)
+        elif (reply := asks_for_less(attempt)) is not None:
+            if not self.width.halve(now):
                 self._trip(Cause.THROTTLED, said("relay", reply))
         elif isinstance(attempt, NotSent) and locks_out(attempt):
             self._trip(Cause.CREDENTIALS, why(attempt))
         elif breaks_off(attempt):
             if self.circuit.failed():
-                self.width.at_most(1, self._clock.elapsed())
+                self.width.at_most(1, now)
                 self._trip(Cause.FAILING, attempt.reason)
         else:
-            self._went_well()
+            self._went_well(now)
 
-    def _went_well(self) -> None:
+    def _went_well(self, now: float) -> None:
         was = self.circuit.cause
-        if self.circuit.served(self._clock.elapsed()):
+        if self.circuit.served(now):
             self._on_circuit(self.relay, self.circuit, was)
-        if self.width.narrow and self.width.grow(self._clock.elapsed()):
+        if self.width.narrow and self.width.grow(now):
             self.dispatch()
 
     def _shut_out(self, failure: NotSent) -> None:
@@ -315,10 +341,10 @@ class Pool:
             connection.link.abort()
         return None
 
-    def _worn(self, connection: Connection, under_way: int = 0) -> bool:
+    def _worn(self, connection: Connection, now: float, under_way: int = 0) -> bool:
         if self.open > self.width.size or (self._barred and self.cooling):
             return True
-        aged = self._clock.elapsed() - connection.since >= self._limits.age
+        aged = now - connection.since >= self._limits.age
         return aged or connection.mails + under_way >= self._limits.messages
 
     def _keep(self, connection: Connection) -> None:
@@ -352,3 +378,13 @@ class Pool:
         self.opening -= opening
         self._room.give()
         self.dispatch()
+
+
+def _all_taken(attempt: Attempt) -> bool:
+    """The usual end, of which there is nothing more to learn."""
+    if not isinstance(attempt, Answered) or attempt.data is None or attempt.data.code >= 300:
+        return False
+    for reply in attempt.recipients:  # noqa: SIM110  a generator for each mail costs more than the look
+        if reply.code >= 300:
+            return False
+    return True

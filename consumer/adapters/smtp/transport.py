@@ -1,7 +1,7 @@
 """The way out to relays: a pool for each relay and user, and one conversation for each mail."""
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from typing_extensions import override
 
 from consumer import ports
 from consumer.adapters.smtp.content import unfit
-from consumer.adapters.smtp.conversation import Conversation
+from consumer.adapters.smtp.conversation import Conversation, Terms
 from consumer.adapters.smtp.dialer import Dialer, OnStage, Reach, reach
 from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import SmtpOptions
 from consumer.adapters.smtp.pool import Pool, Room
 from consumer.adapters.smtp.reasons import Reason
-from consumer.core.attempt import Attempt, Lapsed, NotSent, Stage, Withheld
+from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Stage, Withheld
 from consumer.core.circuit import Cause, Circuit
 from consumer.core.mail import Mail
 from consumer.core.overview import CircuitNow
@@ -64,12 +64,12 @@ class SmtpTransport(ports.Transport):
     ) -> None:
         options = options or SmtpOptions()
         self._clock = clock
-        self._timeouts = options.timeouts
         self._limits = options.limits
         self._dialer = Dialer(clock, options, on_stage=on_stage, reach=reach, tokens=tokens)
-        self._on_stage = on_stage
+        self._terms = Terms(clock, options.timeouts, on_stage)
         self._on_circuit = on_circuit
-        self._pools: OrderedDict[Relay, Pool] = OrderedDict()  # the least recently used first
+        self._pools: dict[Relay, Pool] = {}
+        self._sends = 0
         self._open = 0
         self._starving: dict[Pool, None] = {}
         self._room = Room(self._take_room, self._give_room, self._owes_room)
@@ -83,18 +83,23 @@ class SmtpTransport(ports.Transport):
         pool = self._pool(relay)
         if (withheld := pool.withheld()) is not None:
             return withheld
-        leave = Leave(permit, self._clock)
-        pool.taken += 1
+        waited = not pool.places.take()
+        if waited:
+            await pool.places.wait(mail.lane)
         try:
-            async with pool.places.one(mail.lane):
-                if (withheld := pool.withheld()) is not None:
-                    return withheld
-                # A busy relay: leave is asked for while others send. Otherwise only just before DATA.
-                if pool.crowded and pool.hurried and not await self._ahead(pool, leave):
+            if waited and (withheld := pool.withheld()) is not None:
+                return withheld
+            leave = Leave(permit, self._clock)
+            # A busy relay: leave is asked for while others send. Otherwise only just before DATA.
+            if pool.crowded and pool.hurried(asked := self._clock.elapsed()):
+                await leave.given()
+                now = self._clock.elapsed()
+                pool.ahead.granted(now - asked)
+                if now >= leave.until:
                     return Lapsed()
-                return await self._send(mail, pool, leave)
+            return await self._send(mail, pool, leave)
         finally:
-            pool.taken -= 1
+            pool.places.release()
 
     def snapshot(self) -> PoolsSnapshot:
         pools = self._pools.values()
@@ -103,7 +108,7 @@ class SmtpTransport(ports.Transport):
             open=self._open,
             busy=sum(pool.busy for pool in pools),
             idle=sum(len(pool.idle) for pool in pools),
-            waiting=sum(max(0, pool.taken - pool.busy - pool.opening) for pool in pools),
+            waiting=sum(max(0, pool.places.taken - pool.busy - pool.opening) for pool in pools),
             circuits=Counter(cause for pool in pools if (cause := pool.circuit.cause) is not None),
         )
 
@@ -130,32 +135,28 @@ class SmtpTransport(ports.Transport):
             for link in links:
                 link.abort()
 
-    async def _ahead(self, pool: Pool, leave: Leave) -> bool:
-        asked = self._clock.elapsed()
-        given = await leave.given()
-        pool.ahead.granted(self._clock.elapsed() - asked)
-        return given
-
     async def _send(self, mail: Mail, pool: Pool, leave: Leave) -> Attempt:
         for stale in range(MOST_STALE + 1):
-            connection = await pool.take(mail.lane, leave)
+            conversation = Conversation(mail, leave, self._terms)
+            connection = await pool.take(conversation)
             if isinstance(connection, NotSent | Withheld):
                 return connection
-            connection.hurried = pool.hurried
-            conversation = Conversation(connection, mail, leave, timeouts=self._timeouts, clock=self._clock)
             try:
-                attempt = await conversation.hold(self._on_stage, pool.lend)
+                attempt = await conversation.hold(connection, pool.lend)
             finally:
                 used = connection.mails > 0
                 connection.mails += 1
                 pool.give_back(connection, clean=conversation.clean)
-            pool.served()
-            if conversation.outlived:
-                pool.outlived()
-            if stale == MOST_STALE or not (used and _given_up(attempt, conversation)):
-                pool.learn(attempt)
-                return attempt
-            pool.retire_idle()
+            now = self._clock.elapsed()
+            pool.served(now)
+            if not isinstance(attempt, Answered):
+                if conversation.outlived:
+                    pool.outlived()
+                if stale < MOST_STALE and used and _given_up(attempt, conversation):
+                    pool.retire_idle()
+                    continue
+            pool.learn(attempt, now)
+            return attempt
         raise AssertionError("the last round returns")
 
     def _pool(self, relay: Relay) -> Pool:
@@ -170,7 +171,8 @@ class SmtpTransport(ports.Transport):
             self._pools[relay] = pool
             if self._closing:
                 pool.shut(_SHUTTING_DOWN)
-        self._pools.move_to_end(relay)
+        self._sends += 1
+        pool.used = self._sends
         return pool
 
     def _told(self, relay: Relay, circuit: Circuit, was: Cause | None) -> None:
@@ -199,7 +201,7 @@ class SmtpTransport(ports.Transport):
 
     def _make_room(self) -> None:
         """Close the longest idle connection of the pool that was used least recently."""
-        for pool in self._pools.values():
+        for pool in sorted(self._pools.values(), key=lambda pool: pool.used):
             if pool.retire_idle(1):
                 return
 
@@ -210,6 +212,8 @@ class SmtpTransport(ports.Transport):
 
     def _owes_room(self) -> bool:
         """Whether a pool has no connection because others have them all: the next one that is done makes room."""
+        if not self._starving:
+            return False
         self._starving = {pool: None for pool in self._starving if pool.waiting}
         return bool(self._starving)
 

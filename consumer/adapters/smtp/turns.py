@@ -11,39 +11,41 @@ _T = TypeVar("_T")
 
 
 class Turns(Generic[_T]):
-    """Their futures. Whoever has given up is passed over."""
+    """Their futures. Whoever has given up is passed over. Without `lanes` nobody waits."""
+
+    __slots__ = ("lanes",)
 
     def __init__(self) -> None:
-        self._lanes: OrderedDict[str, deque[asyncio.Future[_T]]] = OrderedDict()
+        self.lanes: OrderedDict[str, deque[asyncio.Future[_T]]] = OrderedDict()
 
     def __len__(self) -> int:
-        return sum(not turn.done() for waiting in self._lanes.values() for turn in waiting)
+        return sum(not turn.done() for waiting in self.lanes.values() for turn in waiting)
 
     def add(self, lane: str, turn: asyncio.Future[_T]) -> None:
         """One more, behind those of its lane."""
-        waiting = self._lanes.get(lane)
+        waiting = self.lanes.get(lane)
         if waiting is None:
-            waiting = self._lanes[lane] = deque()
+            waiting = self.lanes[lane] = deque()
         waiting.append(turn)
 
     def first(self) -> asyncio.Future[_T] | None:
         """Whose turn it is."""
-        while self._lanes:
-            lane = next(iter(self._lanes))
-            waiting = self._lanes[lane]
+        while self.lanes:
+            lane = next(iter(self.lanes))
+            waiting = self.lanes[lane]
             while waiting and waiting[0].done():
                 waiting.popleft()
             if waiting:
                 return waiting[0]
-            del self._lanes[lane]
+            del self.lanes[lane]
         return None
 
     def take(self) -> asyncio.Future[_T] | None:
         """The same, whose turn it then was: the other lanes come first."""
         turn = self.first()
         if turn is not None:
-            lane, waiting = self._lanes.popitem(last=False)
+            lane, waiting = self.lanes.popitem(last=False)
             waiting.popleft()
             if waiting:
-                self._lanes[lane] = waiting
+                self.lanes[lane] = waiting
         return turn
