@@ -23,6 +23,7 @@ from consumer.core.reply import Reply
 from consumer.ports import Clock
 
 RESET = "RSET\r\n"
+RCPT = "RCPT TO:<%s>\r\n"
 
 
 Lend = Callable[[Connection, float], bytes]
@@ -84,7 +85,10 @@ class Conversation:
                 return refusal or Lapsed()
             self._take_up(connection)
         try:
-            before = await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
+            if not self.begun:
+                before = await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
+            else:
+                before = self._envelope_answered()
             return before or await self._body(lend)
         except EndedError as ended:
             return ended.ending
@@ -120,23 +124,30 @@ class Conversation:
         if not mail.positive:
             return self._settle(NotSent(Stage.MAIL, refused(mail), mail))
         for recipient in self.mail.recipients:
-            self._recipients += await self._ask(f"RCPT TO:<{recipient}>\r\n", Stage.RCPT, timeouts.rcpt)
+            self._recipients += await self._ask(RCPT % recipient, Stage.RCPT, timeouts.rcpt)
         if not _any_positive(self._recipients):
             return self._settle(self._answered(None))
         # As late as can be: the grant's lifetime is short, and a mail that nobody takes needs none.
-        if not await self.leave.given():
+        if not await self._leave_given():
             return self._settle(Lapsed())
         (data,) = await self._ask("DATA\r\n", Stage.DATA, timeouts.data)
         return None if data.code == 354 else self._refused_data(data)
 
     async def _in_one_flight(self) -> Attempt | None:
-        """The same in one round trip, or in none where it was begun behind a body."""
-        if not self.begun:
-            if not await self.leave.given():
-                self.clean = True
-                return Lapsed()
-            self._flight = self.connection.link.ask(*self._envelope())
-            await self._flight.done
+        """The same in one round trip."""
+        if not await self._leave_given():
+            self.clean = True
+            return Lapsed()
+        self._flight = self.connection.link.ask(*self._envelope())
+        await self._flight.done
+        return self._envelope_answered()
+
+    async def _leave_given(self) -> bool:
+        if not self.leave.asked:
+            await self.leave.ask()
+        return self.leave.holds
+
+    def _envelope_answered(self) -> Attempt | None:
         stages = _stages(len(self.mail.recipients), self.connection.needs_reset)
         mail, *self._recipients, data = self._landed(self._flight, stages)
         if mail.code < 300 and _any_positive(self._recipients):
@@ -174,7 +185,7 @@ class Conversation:
                 raise EndedError(stage, refused(reply), reply)
         if len(replies) < len(stages):
             self._stage = stages[len(replies)]
-        self.connection.link.check(flight)
+            self.connection.link.check(flight)
         return replies[1:] if reset else replies
 
     def _refused_data(self, data: Reply) -> Attempt:
@@ -203,7 +214,8 @@ class Conversation:
             await flight.done
         finally:
             connection.bodies -= 1
-        link.check(flight)
+        if not flight.replies:
+            link.check(flight)
         reply = flight.replies[0]
         connection.took = flight.took[0]
         terms.on_stage(Stage.BODY, terms.clock.elapsed() - began)
@@ -243,7 +255,7 @@ class Conversation:
     def _envelope(self) -> tuple[bytes, tuple[float, ...]]:
         """All commands before the body, and how long to wait for the reply to each."""
         recipients, reset, timeouts = self.mail.recipients, self.connection.needs_reset, self._terms.timeouts
-        rcpt = "".join(map("RCPT TO:<{}>\r\n".format, recipients))
+        rcpt = RCPT * len(recipients) % recipients
         commands = f"{RESET if reset else ''}{self._mail_command()}{rcpt}DATA\r\n"
         within = (timeouts.mail,) * (1 + reset) + (timeouts.rcpt,) * len(recipients) + (timeouts.data,)
         return commands.encode(), within

@@ -16,14 +16,12 @@ class Leave:
         self.asked = False
         self.until = -inf
 
-    async def given(self) -> bool:
-        """Whether the body may start now. The first call asks; however long that takes, a later one only looks."""
-        if not self.asked:
-            self.asked = True
-            before = await self._permit()
-            if before is not None:
-                self.until = before
-        return self.holds
+    async def ask(self) -> None:
+        """Once; however long that takes."""
+        self.asked = True
+        before = await self._permit()
+        if before is not None:
+            self.until = before
 
     @property
     def lapsed(self) -> bool:

@@ -89,9 +89,10 @@ class Link(asyncio.Protocol):
 
     def expect(self, within: tuple[float, ...], done: asyncio.Future[Any] | None = None) -> Flight:
         """The same for what is written next, by `say`: the replies come in the order in which they were expected."""
-        self._check()
         flights = self._flights
-        if not flights and (self._buffer or self._texts):
+        if self._lost or self._transport.is_closing():
+            self._check()
+        elif not flights and (self._buffer or self._texts):
             self.fail(Reason.UNSOLICITED_REPLY)
             self._check()
         flight = Flight(within, self._loop.create_future() if done is None else done)

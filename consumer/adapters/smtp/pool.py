@@ -131,14 +131,23 @@ class Pool:
     async def take(self, conversation: Conversation) -> Connection | NotSent | Withheld:
         """A connection, when it is this mail's turn, perhaps with its envelope answered; NotSent where none can be had."""
         while True:
-            found = self._at_once() or await self._turn(conversation)
-            if conversation.begun:
-                return conversation.connection
+            found = self._at_once()
             if found is None:
-                # Refused one more (a relay's own limit)? If others stand, wait for one of them.
-                found = await self._open()
-                if isinstance(found, NotSent) and found.reason not in OURS and self.open != self.opening:
-                    continue
+                turn = self._line_up(conversation)
+                try:
+                    found = await turn
+                except asyncio.CancelledError:
+                    self._given_up(conversation, turn)
+                    raise
+                finally:
+                    del self._conversations[turn]
+                if conversation.begun:
+                    return conversation.connection
+                if found is None:
+                    # Refused one more (a relay's own limit)? If others stand, wait for one of them.
+                    found = await self._open()
+                    if isinstance(found, NotSent) and found.reason not in OURS and self.open != self.opening:
+                        continue
             if isinstance(found, Connection):
                 found.hurried = self.hurried(self._clock.elapsed())
             return found
@@ -242,28 +251,23 @@ class Pool:
             connection.users += 1
         return connection
 
-    async def _turn(self, conversation: Conversation) -> _Found:
+    def _line_up(self, conversation: Conversation) -> asyncio.Future[_Found]:
         turn: asyncio.Future[_Found] = self._loop.create_future()
         self._waiting.add(conversation.mail.lane, turn)
         self._conversations[turn] = conversation
         self.dispatch()
-        try:
-            return await turn
-        except asyncio.CancelledError:
-            if conversation.begun:
-                self.give_back(conversation.connection, clean=False)
-            elif turn.done() and not turn.cancelled():
-                self._put_back(turn.result())
-            raise
-        finally:
-            del self._conversations[turn]
+        return turn
 
-    def _put_back(self, found: _Found) -> None:
+    def _given_up(self, conversation: Conversation, turn: asyncio.Future[_Found]) -> None:
         """What was given to somebody who was cancelled in the same moment."""
-        if isinstance(found, Connection):
-            self.give_back(found)
-        elif found is None:
-            self._closed(opening=True)
+        if conversation.begun:
+            self.give_back(conversation.connection, clean=False)
+        elif turn.done() and not turn.cancelled():
+            found = turn.result()
+            if isinstance(found, Connection):
+                self.give_back(found)
+            elif found is None:
+                self._closed(opening=True)
 
     async def _open(self) -> Connection | NotSent:
         try:
@@ -306,7 +310,7 @@ class Pool:
         was = self.circuit.cause
         if self.circuit.served(now):
             self._on_circuit(self.relay, self.circuit, was)
-        if self.width.narrow and self.width.grow(now):
+        if self.width.size < self.width.most and self.width.grow(now):
             self.dispatch()
 
     def _shut_out(self, failure: NotSent) -> None:

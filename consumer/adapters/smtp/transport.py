@@ -11,12 +11,12 @@ from typing_extensions import override
 from consumer import ports
 from consumer.adapters.smtp.content import unfit
 from consumer.adapters.smtp.conversation import Conversation, Terms
-from consumer.adapters.smtp.dialer import Dialer, OnStage, Reach, reach
+from consumer.adapters.smtp.dialer import Connection, Dialer, OnStage, Reach, reach
 from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import SmtpOptions
 from consumer.adapters.smtp.pool import Pool, Room
 from consumer.adapters.smtp.reasons import Reason
-from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Stage, Withheld
+from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Stage
 from consumer.core.circuit import Cause, Circuit
 from consumer.core.mail import Mail
 from consumer.core.overview import CircuitNow
@@ -92,7 +92,7 @@ class SmtpTransport(ports.Transport):
             leave = Leave(permit, self._clock)
             # A busy relay: leave is asked for while others send. Otherwise only just before DATA.
             if pool.crowded and pool.hurried(asked := self._clock.elapsed()):
-                await leave.given()
+                await leave.ask()
                 now = self._clock.elapsed()
                 pool.ahead.granted(now - asked)
                 if now >= leave.until:
@@ -139,7 +139,7 @@ class SmtpTransport(ports.Transport):
         for stale in range(MOST_STALE + 1):
             conversation = Conversation(mail, leave, self._terms)
             connection = await pool.take(conversation)
-            if isinstance(connection, NotSent | Withheld):
+            if not isinstance(connection, Connection):
                 return connection
             try:
                 attempt = await conversation.hold(connection, pool.lend)
