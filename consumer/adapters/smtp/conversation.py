@@ -79,16 +79,14 @@ class Conversation:
 
     async def hold(self, connection: Connection, lend: Lend) -> Attempt:
         """Hand the mail over. `lend` lets the next one begin behind the end of its body."""
-        if not self.begun:
-            refusal = self._unfit(connection)
-            if refusal or self.leave.lapsed:
-                return refusal or Lapsed()
-            self._take_up(connection)
         try:
-            if not self.begun:
-                before = await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
-            else:
+            if self.begun:
                 before = self._envelope_answered()
+            elif (refusal := self._unfit(connection)) or self.leave.lapsed:
+                return refusal or Lapsed()
+            else:
+                self._take_up(connection)
+                before = await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
             return before or await self._body(lend)
         except EndedError as ended:
             return ended.ending
@@ -116,7 +114,7 @@ class Conversation:
         self.clean = False
 
     async def _stage_by_stage(self) -> Attempt | None:
-        """What ended it before the relay waited for the body."""
+        """What ended it before the body; None once the relay waits for that."""
         timeouts = self._terms.timeouts
         if self.connection.needs_reset:
             await self._ask(RESET, Stage.MAIL, timeouts.mail)

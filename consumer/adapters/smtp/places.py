@@ -27,7 +27,7 @@ class Places:
     @property
     def wanted(self) -> bool:
         """Whether somebody waits for one."""
-        return self._turns.first() is not None
+        return bool(self._turns.lanes) and self._turns.first() is not None
 
     def resize(self, number: int) -> None:
         """So many from now on; whoever has one keeps it."""
@@ -37,7 +37,7 @@ class Places:
 
     def take(self) -> bool:
         """Have a place, to be given back by `release`, if there is one and nobody waits for it."""
-        if self._free <= 0 or (self._turns.lanes and self.wanted):
+        if self._free <= 0 or (self._turns.lanes and self._turns.first() is not None):
             return False
         self._free -= 1
         return True
