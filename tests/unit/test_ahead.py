@@ -80,3 +80,31 @@ def test_bounds_hold(mails: int, number: int) -> None:
     ahead = Ahead(LIMITS, 0.0)
     served(ahead, mails, 0.0, starved=True)
     assert ahead.number == number
+
+
+def test_once_connections_have_waited_there_are_fewer_only_by_and_by() -> None:
+    ahead, now, numbers = Ahead(LIMITS, 0.0), 0.0, list[int]()
+    for starved in [True] * 20 + [False] * 3:
+        now = served(ahead, 500, now, starved=starved)
+        numbers.append(ahead.number)
+    assert numbers[-4:] == [300, 296, 292, 288]
+
+
+def test_where_as_many_connections_waited_as_mails_were_ahead_a_grant_is_long_enough_a_measure() -> None:
+    ahead = Ahead(LIMITS, 0.0)
+    for now in (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.09):
+        ahead.starved()
+        assert not ahead.served(now)
+    ahead.starved()
+    assert ahead.served(0.1)
+    assert ahead.number == 22  # 11 in 0.1 s, twice as many
+    for now in (0.1, 0.11, 0.12, 0.21):
+        ahead.starved()
+        assert not ahead.served(now), "they were fewer than those ahead"
+
+
+@pytest.mark.parametrize(("mails", "number"), [(20, 20), (10, 16), (3, 10)])
+def test_while_connections_wait_it_doubles_but_stays_below_four_times_what_is_taken(mails: int, number: int) -> None:
+    ahead = Ahead(LIMITS, 0.0)
+    served(ahead, mails, 0.0, starved=True)  # 80, 40, 12 a second: 8, 4, 1 while a grant is under way
+    assert ahead.number == number
