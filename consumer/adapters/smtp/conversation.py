@@ -126,24 +126,23 @@ class Conversation:
         if not _any_positive(self._recipients):
             return self._settle(self._answered(None))
         # As late as can be: the grant's lifetime is short, and a mail that nobody takes needs none.
-        if not await self._leave_given():
+        if not self.leave.asked:
+            await self.leave.ask()
+        if not self.leave.holds:
             return self._settle(Lapsed())
         (data,) = await self._ask("DATA\r\n", Stage.DATA, timeouts.data)
         return None if data.code == 354 else self._refused_data(data)
 
     async def _in_one_flight(self) -> Attempt | None:
         """The same in one round trip."""
-        if not await self._leave_given():
+        if not self.leave.asked:
+            await self.leave.ask()
+        if not self.leave.holds:
             self.clean = True
             return Lapsed()
         self._flight = self.connection.link.ask(*self._envelope())
         await self._flight.done
         return self._envelope_answered()
-
-    async def _leave_given(self) -> bool:
-        if not self.leave.asked:
-            await self.leave.ask()
-        return self.leave.holds
 
     def _envelope_answered(self) -> Attempt | None:
         stages = _stages(len(self.mail.recipients), self.connection.needs_reset)

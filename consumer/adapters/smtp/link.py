@@ -206,12 +206,11 @@ class Link(asyncio.Protocol):
             flight.replies.append(reply)
             flight.took.append(now - self._heard_at)
             self._heard_at = now
-            if len(flight.replies) == len(flight.within):
+            if whole := len(flight.replies) == len(flight.within):
                 flights.popleft()
-                flight.end()
-            elif code >= 300 and (code < 400 or code == 421):
-                # After a 421 none may follow (RFC 5321, 3.8), and 3yz is an answer to the last command of a flight alone.
-                flight.end()
+            # After a 421 none may follow (RFC 5321, 3.8), and 3yz is an answer to the last command of a flight alone.
+            if (whole or (code >= 300 and (code < 400 or code == 421))) and not flight.done.done():
+                flight.done.set_result(None)
         if flights:
             self._await_reply(self._heard_at, flights[0])
 

@@ -171,7 +171,7 @@ class Pool:
     def lend(self, connection: Connection, now: float) -> bytes:
         """What who is next says behind the end of a body (RFC 2920, 3.1): its envelope, for one round trip a mail."""
         prompt = connection.took is not None and connection.took < PROMPT
-        if not (prompt and connection.offers.pipelining and self.hurried(now)) or self._room.owed():
+        if not prompt or not connection.offers.pipelining or now < self._unhurried_until or self._room.owed():
             return b""
         if self._worn(connection, now, connection.users):
             return b""

@@ -213,7 +213,7 @@ class SmtpTransport(ports.Transport):
     def _owes_room(self) -> bool:
         """Whether a pool has no connection because others have them all: the next one that is done makes room."""
         if not self._starving:
-            return False
+            return False  # as nearly always, for each mail
         self._starving = {pool: None for pool in self._starving if pool.waiting}
         return bool(self._starving)
 
