@@ -69,6 +69,31 @@ async def test_the_next_envelope_is_there_before_the_reply_to_the_body() -> None
     assert seen == ["MAIL FROM:"]
 
 
+async def test_the_end_of_a_body_and_the_envelope_behind_it_leave_in_one_write() -> None:
+    chunks: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 relay\r\n")
+        while chunk := await reader.read(65_536):
+            chunks.append(chunk)
+            if chunk.startswith(b"EHLO"):
+                writer.write(b"250-relay\r\n250 PIPELINING\r\n")
+                continue
+            writer.write(b"250 taken\r\n" * (b"\r\n.\r\n" in chunk))
+            writer.write(b"250 OK\r\n250 OK\r\n354 go on\r\n" * (b"DATA\r\n" in chunk))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port: int = server.sockets[0].getsockname()[1]
+    async with server, posting() as post:
+        post.name = single(port)
+        await two_more(post)
+    both = [chunk for chunk in chunks if b"\r\n.\r\nMAIL FROM:" in chunk]
+    assert len(both) == 1
+    assert both[0].startswith(b"Message-ID: <1@")
+    assert both[0].endswith(b"DATA\r\n")
+
+
 async def test_a_body_that_is_refused_says_nothing_of_the_mail_behind_it() -> None:
     script = {"body": (Behave(), Say("550 5.7.1 not this one", delay=0.2))}
     async with posting(script, name=single) as post:
