@@ -47,7 +47,8 @@ def _version(value: str) -> str | None:
     return None if value == "1.0" else "only 1.0 is read"
 
 
-def _text(value: str) -> str | None:
+def text(value: str) -> str | None:
+    """What is wrong with a text that people are to read."""
     if not value:
         return "empty"
     if len(value) > MAX_TEXT:
@@ -62,7 +63,7 @@ def _given(value: str) -> str | None:
 def _tenant(value: str) -> str | None:
     if len(value) > MAX_TENANT:
         return f"longer than {MAX_TENANT} characters"
-    return "expected no blanks" if " " in value else _text(value)
+    return "expected no blanks" if " " in value else text(value)
 
 
 def _type_of(types: Mapping[str, str]) -> Rule:
@@ -84,11 +85,11 @@ def _any(_: str) -> str | None:
 
 RULES: Mapping[str, Rule] = {
     "specversion": _version,
-    "id": _text,
+    "id": text,
     "source": _given,
     "type": _type_of(TYPES),
     "tenant": _tenant,
-    "correlationid": _text,
+    "correlationid": text,
     "expirytime": _time,
     "datacontenttype": _json_type,
     **dict.fromkeys(TRACE, _any),

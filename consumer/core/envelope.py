@@ -19,19 +19,14 @@ from consumer.core.attribute import REQUESTS, Kinds
 from consumer.core.frozen import frozen
 from consumer.core.outcome import Invalid, Subject
 from consumer.core.record import Record
+from consumer.core.shape import BINARY, PLAIN, PLAIN_HEADERS, TRACES, Shape, shape_of
 from consumer.core.timestamp import parse_timestamp
 from consumer.core.trace import Trace, trace
 
 MAX_VALUE = 10 * 1024 * 1024
 
 _STRUCTURED = "application/cloudevents+json"
-_AS_PLAIN = {"type": "operation", "id": "request_id", "datacontenttype": "content-type"}
-_AS_BINARY = {"datacontenttype": "content-type"}  # the binding, 3.2.1
-_PLAIN = {name: _AS_PLAIN.get(name, name) for name in attribute.RULES}
-_BINARY = {name: _AS_BINARY.get(name, f"ce_{name}") for name in attribute.RULES}
-_OF_PLAIN = {header: name for name, header in _PLAIN.items()}
-_PLAIN_HEADERS = frozenset(("tenant", "request_id", "operation", "content-type", "expirytime", "correlationid"))
-_TRACES = frozenset((*attribute.TRACE, *(f"ce_{name}" for name in attribute.TRACE)))
+_OF_PLAIN = {header: name for name, header in PLAIN.items()}
 _MAGIC = b"\x00"
 _MAGIC_BYTES = 5  # Confluent's wire format: the magic byte and the id of a schema
 _BOM = b"\xef\xbb\xbf"
@@ -80,6 +75,54 @@ class _Unwrapped(NamedTuple):
 
 def unwrap(record: Record, kinds: Kinds = REQUESTS) -> Event | Refused:
     """The event in the record, whichever of the three ways it is wrapped. Never raises for one."""
+    given = dict(record.headers)
+    shape = shape_of(given) if len(given) == len(record.headers) else None
+    usual = None if shape is None else _usual(record, given, shape, kinds)
+    return usual or header_by_header(record, kinds)
+
+
+def _usual(record: Record, given: Mapping[str, bytes], shape: Shape, kinds: Kinds) -> Event | Refused | None:
+    """The same as `header_by_header` comes to, where each header keeps its rule; None where one does not."""
+    try:
+        tenant, id_ = given[shape.tenant].decode(), given[shape.id].decode()
+        type_ = kinds.types.get(kinds.assumed if shape.type is None else given[shape.type].decode())
+        correlation = None if shape.correlation_id is None else given[shape.correlation_id].decode()
+        if shape.source is not None and not given[shape.source].decode():
+            return None
+        for name in shape.texts:
+            given[name].decode()
+        expires = None if shape.expires is None else parse_timestamp(given[shape.expires].decode())
+    except UnicodeDecodeError:
+        return None
+    if (
+        type_ is None
+        or not 0 < len(id_) <= attribute.MAX_TEXT
+        or not 0 < len(tenant) <= attribute.MAX_TENANT
+        or " " in tenant
+        or not (id_.isprintable() and tenant.isprintable())
+        or (correlation is not None and attribute.text(correlation) is not None)
+        or (shape.specversion is not None and given[shape.specversion] != b"1.0")
+        or (shape.expires is not None and expires is None)
+    ):
+        return None
+    parent, state = (_first_trace(given, shape) if shape.traces else None) or (None, None)
+    at = record.at
+    subject = Subject(at, record.origin if shape.forwarded else at, tenant, id_, type_, correlation, parent, state)
+    data = _json(record.value)
+    return _refused(subject, (data,)) if isinstance(data, _Flaw) else Event(subject, type_, id_, tenant, data, expires)
+
+
+def _first_trace(given: Mapping[str, bytes], shape: Shape) -> Trace | None:
+    for parent, state in shape.traces:
+        told = None if state is None else given[state].decode(errors="replace")
+        found = trace(given[parent].decode(errors="replace"), told)
+        if found is not None:
+            return found
+    return None
+
+
+def header_by_header(record: Record, kinds: Kinds = REQUESTS) -> Event | Refused:
+    """The same as `unwrap`, for whatever headers there are."""
     headers, flaws = _headers(record)
     unwrapped = _unwrap(record, headers, kinds.assumed)
     if isinstance(unwrapped, _Flaw):
@@ -113,10 +156,10 @@ def _headers(record: Record) -> tuple[Headers, tuple[_Flaw, ...]]:
     flaws: list[_Flaw] = []
     for written, value in record.headers:
         name = written.lower()
-        if name in _TRACES:  # several states are one list, several parents are none (W3C Trace Context, 3.2 and 3.3.1)
+        if name in TRACES:  # several states are one list, several parents are none (W3C Trace Context, 3.2 and 3.3.1)
             text = value.decode(errors="replace")
             headers[name] = f"{headers[name]},{text}" if name in headers else text
-        elif name not in _PLAIN_HEADERS and not name.startswith("ce_"):
+        elif name not in PLAIN_HEADERS and not name.startswith("ce_"):
             continue
         elif name in headers:
             flaws.append(_Flaw(f"header {_nameable(name)}: given twice"))
@@ -131,7 +174,7 @@ def _headers(record: Record) -> tuple[Headers, tuple[_Flaw, ...]]:
 
 def _nameable(header: str) -> str:
     """The name if it is one of ours: a producer's own may say anything."""
-    return header if header in _PLAIN_HEADERS or header.removeprefix("ce_") in attribute.RULES else "ce_*"
+    return header if header in PLAIN_HEADERS or header.removeprefix("ce_") in attribute.RULES else "ce_*"
 
 
 def _unwrap(record: Record, headers: Headers, assumed: str) -> _Unwrapped | _Flaw:
@@ -143,7 +186,7 @@ def _unwrap(record: Record, headers: Headers, assumed: str) -> _Unwrapped | _Fla
             return _Flaw("header content-type: batches are not taken, send one event a record")
         if content_type.startswith("application/cloudevents"):
             return _Flaw("header content-type: of the event formats only application/cloudevents+json is read")
-    if headers.keys() <= _PLAIN_HEADERS or not any(name.startswith("ce_") for name in headers):
+    if headers.keys() <= PLAIN_HEADERS or not any(name.startswith("ce_") for name in headers):
         return _plain(record, headers, assumed)
     return _binary(record, headers)
 
@@ -173,8 +216,8 @@ def _data(members: Mapping[str, object]) -> object:
 
 
 def _binary(record: Record, headers: Headers) -> _Unwrapped:
-    attributes = {name: headers[header] for name, header in _BINARY.items() if header in headers}
-    return _Unwrapped(attributes, _json(record.value), _BINARY)
+    attributes = {name: headers[header] for name, header in BINARY.items() if header in headers}
+    return _Unwrapped(attributes, _json(record.value), BINARY)
 
 
 def _plain(record: Record, headers: Headers, assumed: str) -> _Unwrapped:
@@ -187,7 +230,7 @@ def _plain(record: Record, headers: Headers, assumed: str) -> _Unwrapped:
             attributes[name] = text
     if "id" not in attributes:
         attributes["id"] = str(record.origin)
-    return _Unwrapped(attributes, data, _PLAIN)
+    return _Unwrapped(attributes, data, PLAIN)
 
 
 def _json(value: bytes | None) -> object:

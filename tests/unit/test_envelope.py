@@ -1,6 +1,7 @@
 """Three envelopes, read into one event. Golden cases after the Kafka protocol binding for CloudEvents 1.0.2."""
 
 import base64
+from random import Random
 
 import orjson
 import pytest
@@ -9,7 +10,7 @@ from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.envelope import Event, Refused, tenant_of, unwrap
+from consumer.core.envelope import Event, Refused, header_by_header, tenant_of, unwrap
 from consumer.core.outcome import Subject
 from consumer.core.record import Coordinates, Headers, Record
 from tests.builders import record
@@ -358,3 +359,35 @@ def test_whose_a_record_says_it_is(value: bytes | dict[str, object] | None, give
 def test_a_record_of_whoever_it_is_names_the_tenant_of_its_event() -> None:
     for one in (record(STRUCTURED | {"data": DATA}, headers=STRUCTURED_TYPE), record(DATA, headers=headers())):
         assert tenant_of(one) == event(unwrap(one)).tenant
+
+
+NAMES = (
+    *("tenant", "request_id", "operation", "content-type", "expirytime", "correlationid", "traceparent", "tracestate"),
+    *("ce_specversion", "ce_type", "ce_source", "ce_id", "ce_tenant", "ce_expirytime", "ce_correlationid", "ce_time"),
+    *("ce_traceparent", "ce_tracestate", "ce_datacontenttype", "email_origin", "specversion", "source", "own", "a\nb"),
+)
+VALUES = (
+    *(b"", b"acme", b"a b", b"x" * 129, b"x" * 257, b"\xff", b"a\nb", "\u00e4".encode(), b"1.0", b"send-email", b"2:5"),
+    *(b"email.send-email.v1", b"application/json", b"text/plain", b"application/cloudevents+json", b"x=1", b"none"),
+    *(b"application/cloudevents-batch+json", b"2026-07-01T10:00:00Z", b"2026-02-30T10:00:00Z", TRACE.encode()),
+)
+PLAIN: Headers = (("tenant", b"acme"), ("request_id", b"r-1"), ("operation", b"send-email"))
+REQUIRED = st.sampled_from([PLAIN, PLAIN[:2], headers(), headers(without="content-type"), ()])
+ODD = st.tuples(
+    st.sampled_from(NAMES).flatmap(lambda name: st.sampled_from([name, name.title()])), st.sampled_from(VALUES)
+)
+
+
+@given(
+    usual=REQUIRED,
+    more=st.lists(ODD, max_size=5),
+    value=st.sampled_from([b'{"a":1}', b"{", b"", None]),
+    order=st.randoms(),
+)
+def test_headers_of_a_known_shape_mean_what_they_mean_one_by_one(
+    usual: Headers, more: list[tuple[str, bytes]], value: bytes | None, order: Random
+) -> None:
+    replaced = [*(one for one in usual if not order.getrandbits(3)), *more] if order.getrandbits(1) else [*usual, *more]
+    order.shuffle(replaced)
+    one = Record(Coordinates(2, 5), None, value, tuple(replaced))
+    assert unwrap(one) == header_by_header(one)
