@@ -51,6 +51,9 @@ DIGEST_HEADER = "x-digest"
 
 Body: TypeAlias = dict[str, object]
 
+_CONTENT_TYPE = ("content-type", b"application/json")
+_SPEC_VERSION = ("ce_specversion", b"1.0")
+_ACCEPTED = (KIND_HEADER, b"accepted")
 _MAX_RESPONSE = 1000
 _ON_THE_LIST = "not sent: the recipient is on the tenant's suppression list"
 _ALL_RESPONSES = 100_000  # with 1,000 recipients of full length an outcome still fits into Kafka's default of 1 MB
@@ -70,9 +73,12 @@ def outcome_event(
     The id comes from the coordinates of the request: written twice, it is the same event.
     """
     headers = _attributes(subject, source)
-    headers += (("ce_time", format_timestamp(now).encode()), (KIND_HEADER, kind(outcome).encode()))
+    headers += (_time(now), _ACCEPTED if isinstance(outcome, Accepted) else (KIND_HEADER, kind(outcome).encode()))
     if sent:
-        headers.append((SENT_AT_HEADER, ",".join([f"{at!r}:{recipients}" for at, recipients in sent]).encode()))
+        told = ""
+        for at, recipients in sent:
+            told += f",{at!r}:{recipients}"
+        headers.append((SENT_AT_HEADER, told[1:].encode()))
     if digest is not None:
         headers.append((DIGEST_HEADER, digest.hex().encode()))
     body = _body(outcome)
@@ -97,16 +103,19 @@ def kind(outcome: Outcome) -> str:
 def _attributes(subject: Subject, source: str) -> list[tuple[str, bytes]]:
     """Of what is not known there is no attribute (CloudEvents 1.0.2, 3.1: an attribute is not empty)."""
     (partition, offset), (origin_partition, origin_offset) = subject.at, subject.origin
+    type_, here, there, id_, place = _frame(subject.type, partition, origin_partition, source)
+    number = b"%d" % offset
+    origin = number if origin_offset == offset else b"%d" % origin_offset
     attributes = [
-        ("content-type", b"application/json"),
-        ("ce_specversion", b"1.0"),
-        ("ce_id", b"%d:%d" % subject.origin),
-        ("ce_source", f"{source}/{origin_partition}/{origin_offset}".encode()),
-        ("ce_type", outcome_type(subject.type).encode()),
-        ("ce_partition", b"%d" % partition),
-        ("ce_offset", b"%d" % offset),
-        ("ce_originpartition", b"%d" % origin_partition),
-        ("ce_originoffset", b"%d" % origin_offset),
+        _CONTENT_TYPE,
+        _SPEC_VERSION,
+        ("ce_id", id_ + origin),
+        ("ce_source", place + origin),
+        type_,
+        here,
+        ("ce_offset", number),
+        there,
+        ("ce_originoffset", origin),
     ]
     if subject.tenant is not None:
         attributes.append(("ce_tenant", subject.tenant.encode()))
@@ -119,6 +128,23 @@ def _attributes(subject: Subject, source: str) -> list[tuple[str, bytes]]:
     if subject.tracestate is not None:
         attributes.append(("ce_tracestate", subject.tracestate.encode()))
     return attributes
+
+
+@lru_cache(maxsize=256)
+def _frame(
+    request: str | None, partition: int, origin: int, source: str
+) -> tuple[tuple[str, bytes], tuple[str, bytes], tuple[str, bytes], bytes, bytes]:
+    """What all outcomes of a type and a partition have in common; of id and source, all but the offset."""
+    here, there = b"%d" % partition, b"%d" % origin
+    type_ = outcome_type(request).encode()
+    attributes = ("ce_type", type_), ("ce_partition", here), ("ce_originpartition", there)
+    return *attributes, there + b":", f"{source}/{origin}/".encode()
+
+
+@lru_cache(maxsize=16)
+def _time(now: float) -> tuple[str, bytes]:
+    """The same for all that is written in one go."""
+    return "ce_time", format_timestamp(now).encode()
 
 
 @lru_cache(maxsize=16)
@@ -170,14 +196,15 @@ def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911, PLR0912 - a case fo
 
 
 def _accepted(outcome: Accepted) -> Body:
-    asked = [refusal.recipient for refusal in outcome.rejected if not isinstance(refusal.reply, Blocked)]
-    number = len(outcome.accepted) + len(outcome.rejected)
+    accepted, rejected = outcome.accepted, outcome.rejected
+    asked = [one.recipient for one in rejected if not isinstance(one.reply, Blocked)] if rejected else ()
+    number = len(accepted) + len(rejected)
     return {
         "status": 204,
-        "message": f"The relay accepted the mail for {len(outcome.accepted)} of {number} recipients.",
-        "accepted": outcome.accepted,
-        **_refusals(outcome.rejected),
-        "envelope": {"from": outcome.sender, "to": [*outcome.accepted, *asked]},
+        "message": f"The relay accepted the mail for {len(accepted)} of {number} recipients.",
+        "accepted": accepted,
+        **(_refusals(rejected) if rejected else _NONE_REFUSED),
+        "envelope": {"from": outcome.sender, "to": (*accepted, *asked)},
         "response": _legible(outcome.response, _MAX_RESPONSE),
         "messageId": outcome.message_id,
         "sentAt": format_timestamp(outcome.at),
@@ -197,13 +224,13 @@ def _expired(outcome: Expired) -> Body:
     if not outcome.last_reason:
         text = "Its time was up before anything was done."
     more: Body = {"reason": outcome.last_reason, "attempts": outcome.attempts, "accepted": []}
-    return _failed(408, "expired", _legible(text, _MAX_RESPONSE), more | _refusals(outcome.rejected))
+    return _failed(408, "expired", _legible(text, _MAX_RESPONSE), {**more, **_refusals(outcome.rejected)})
 
 
 def _cancelled(outcome: Cancelled) -> Body:
     text = "The request was cancelled before a relay took the mail."
     more: Body = {"reason": outcome.last_reason, "attempts": outcome.attempts, "accepted": []}
-    return _failed(410, "cancelled", text, more | _refusals(outcome.rejected))
+    return _failed(410, "cancelled", text, {**more, **_refusals(outcome.rejected)})
 
 
 def _failure(outcome: Failed) -> Body:
@@ -262,9 +289,12 @@ def _listed(errors: tuple[str, ...]) -> str:
     return "; ".join(errors)
 
 
-def _refusals(refusals: tuple[Refusal, ...]) -> Body:
+_NONE_REFUSED: Mapping[str, object] = {"rejected": (), "rejectedErrors": ()}
+
+
+def _refusals(refusals: tuple[Refusal, ...]) -> Mapping[str, object]:
     if not refusals:
-        return {"rejected": [], "rejectedErrors": []}
+        return _NONE_REFUSED
     room = min(_MAX_RESPONSE, _ALL_RESPONSES // len(refusals))
     return {
         "rejected": [refusal.recipient for refusal in refusals],

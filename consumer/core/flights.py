@@ -25,12 +25,6 @@ class _Tenant:
     ended: int = 0
     works: dict[int, Work] = field(default_factory=dict[int, Work])
 
-    def land(self, now: float, patience: float) -> None:
-        passed, measured = now - self.since, patience * MEASURED
-        if passed >= measured:
-            self.rate, self.since, self.ended = self.ended / passed, now, 0
-        self.ended += 1
-
     def slow(self, now: float, patience: float, waiting: int = 0) -> bool:
         passed, measured = now - self.since, patience * MEASURED
         if self.rate is None and passed < measured:
@@ -63,7 +57,10 @@ class Flights:
             return
         work.flying = False
         flights = self._tenants[tenant]
-        flights.land(now, self.patience)
+        passed = now - flights.since
+        if passed >= self.patience * MEASURED:
+            flights.rate, flights.since, flights.ended = flights.ended / passed, now, 0
+        flights.ended += 1
         del flights.works[work.offset]
         if not flights.works:
             del self._tenants[tenant]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from hashlib import blake2b
 from struct import Struct
-from typing import NamedTuple
+from typing import TypeAlias
 
 from consumer.core.outcome import Duplicate
 from consumer.core.record import Coordinates
@@ -25,10 +25,8 @@ class Use(Enum):
     FREE = auto()  # ended otherwise: the id may come again
 
 
-class _Open(NamedTuple):
-    origin: Coordinates
-    digest: bytes
-    offset: int  # of the record that holds it open
+_Open: TypeAlias = tuple[Coordinates, bytes, int]
+"""Origin and digest, and the offset of the record that holds it open."""
 
 
 _ENDED = Struct("<d?")
@@ -74,11 +72,11 @@ class Ids:
         """Use the id for the request of this origin, whose record is at this home offset, or say what it is used by."""
         held = self._open.get(mark)
         if held is not None:
-            holder = self._who(held)
-            if holder.origin != origin:
-                return _duplicate(holder.origin, same=holder.digest == digest)
+            holder, content, place = self._who(held)
+            if holder != origin:
+                return _duplicate(holder, same=content == digest)
             # At another offset it is a second copy, forwarded twice: one of them is enough.
-            return None if holder.offset == offset else Seen.BEFORE
+            return None if place == offset else Seen.BEFORE
         ended = self._ended.get(mark)
         if ended is not None:
             if ended.startswith(_written(origin), _ENDED.size):
@@ -87,7 +85,7 @@ class Ids:
                 before, _, content = ended[_ENDED.size :].partition(b"\0")
                 return _duplicate(_read(before), same=content == digest)
             del self._ended[mark]
-        self._open[mark] = _Open(origin, digest, offset)
+        self._open[mark] = (origin, digest, offset)
         return None
 
     def is_open(self, mark: int) -> bool:
@@ -97,7 +95,7 @@ class Ids:
     def park(self, mark: int, offset: int) -> bool:
         """The request at this offset waits from now on: whether it has the id."""
         held = self._open.get(mark)
-        if isinstance(held, _Open) and held.offset == offset:
+        if isinstance(held, tuple) and held[2] == offset:
             self._open[mark] = offset
             return True
         return held == offset
@@ -110,10 +108,10 @@ class Ids:
     def unpark(self, mark: int, origin: Coordinates, digest: bytes, *, offset: int) -> None:
         """It waits no more: if it still has the id, it has it as one in flight."""
         if self._open.get(mark) == offset:
-            self._open[mark] = _Open(origin, digest, offset)
+            self._open[mark] = (origin, digest, offset)
 
     def _who(self, held: _Open | int) -> _Open:
-        return _Open(*self._parked(held), held) if isinstance(held, int) else held
+        return (*self._parked(held), held) if isinstance(held, int) else held
 
     def end(self, mark: int, origin: Coordinates, digest: bytes, *, use: Use, at: float) -> None:
         """The request of this origin has its outcome. One that never held the id changes nothing."""
@@ -122,11 +120,11 @@ class Ids:
             ended = self._ended.get(mark)
             if ended is not None and _of_another(ended, origin):
                 return
-        elif self._who(held).origin == origin:
+        elif (held if isinstance(held, tuple) else self._parked(held))[0] == origin:
             del self._open[mark]
         else:
             return
-        self._ended[mark] = _ENDED.pack(at, use is Use.USED) + _written(origin) + digest
+        self._ended[mark] = _ENDED.pack(at, use is Use.USED) + b"%d:%d\0" % origin + digest
         self._times.append(at)
         self._marks.append(mark)
 

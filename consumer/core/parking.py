@@ -28,7 +28,9 @@ class Parking:
         self._apart: dict[tuple[str, str], list[int]] = {}  # those that `Ids` does not know by their id, by name
         self._out: set[int] = set()  # being worked on
         self._due: list[bytes] = []  # a heap of the packed entries themselves, and of some that are stale
-        self._queues: dict[str, list[int]] = {}
+        self.queues: dict[
+            str, list[int]
+        ] = {}  # by tenant: offsets of those that stand in it, and of some that are stale
         self._wakes: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -78,7 +80,7 @@ class Parking:
         self._out.discard(entry.offset)
         self._push(packed)
         if entry.reason in QUEUED:
-            heappush(self._queues.setdefault(entry.tenant, []), entry.offset)
+            heappush(self.queues.setdefault(entry.tenant, []), entry.offset)
             self.wake(entry.tenant, entry.due)
 
     def remove(self, offset: int) -> Entry | None:
@@ -107,7 +109,7 @@ class Parking:
 
     def wake(self, tenant: str, at: float) -> None:
         """A slot of the tenant's window is free at `at`: look at its queue then, or earlier if that was said."""
-        if self._queues.get(tenant):
+        if self.queues.get(tenant):
             self._wakes[tenant] = min(at, self._wakes.get(tenant, at))
 
     def queued(self, tenant: str, *, before: int) -> bool:
@@ -146,19 +148,19 @@ class Parking:
         """The first of the tenant's queue, in order of home offset."""
         taken: list[int] = []
         while len(taken) < most and (head := self._head(tenant)) is not None:
-            heappop(self._queues[tenant])
+            heappop(self.queues[tenant])
             self._out.add(head)
             taken.append(head)
         return taken
 
     def _head(self, tenant: str) -> int | None:
-        queue = self._queues.get(tenant)
+        queue = self.queues.get(tenant)
         while queue:
             packed = self._entries.get(queue[0])
             if packed is not None and is_queued(packed) and queue[0] not in self._out:
                 return queue[0]
             heappop(queue)
-        self._queues.pop(tenant, None)
+        self.queues.pop(tenant, None)
         self._wakes.pop(tenant, None)
         return None
 

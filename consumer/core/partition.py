@@ -16,7 +16,7 @@ from consumer.core.ending import Concluded, Ending, Forwarded, Later, Skipped
 from consumer.core.flights import Flights
 from consumer.core.ids import Ids, Seen, Use, fingerprint
 from consumer.core.metadata import LONGEST, encode
-from consumer.core.outcome import Accepted, Duplicate, Expired, RateLimited, Subject, Unknown
+from consumer.core.outcome import Accepted, Expired, RateLimited, Subject, Unknown
 from consumer.core.parking import Entry, Parking, Reason
 from consumer.core.past import Past
 from consumer.core.record import Record
@@ -37,6 +37,10 @@ DAY = 86_400.0
 
 LOOK_AT_HELD = 60.0
 """Seconds after which a request on hold looks at its tenant's mode again."""
+
+_TOLD = (Concluded, Later)
+_USING = (Accepted, Unknown)
+_USED, _FREE = Use.USED, Use.FREE
 
 WORTHWHILE = 20
 """Requests of a queue that are read again in one go, while others of the same tenant are in flight."""
@@ -106,11 +110,14 @@ class Partition:
 
     def take(self, record: Record) -> Work | None:
         """The record is ours to end; None for one below the position, which was taken before."""
-        if record.at.offset < self.position:
+        offset = record.at.offset
+        if offset < self.position:
             return None
-        self.position = record.at.offset + 1
+        self.position = offset + 1
         self._advanced = True
-        return self.resume(record)
+        self._unsettled.add(offset)
+        self._unended.add(offset)
+        return Work(record)
 
     def resume(self, record: Record, *, lost: bool = False) -> Work:
         """A record below the position that a former owner had not settled; it may have been at it (`lost`)."""
@@ -141,7 +148,8 @@ class Partition:
             return self._test(work, request, tenant, now)
         if (later := self._not_yet(work, request, tenant, now)) is not None:
             return later
-        if work.surplus or self._behind(work, tenant, now, spare):
+        parked = self.parking.numbers or self.parking.queues
+        if work.surplus or (parked and self._behind(work, tenant, now, spare)):
             return self._queue(work, request, tenant, now)
         admitted = self._slot(work, request, tenant, now)
         if admitted is ADMITTED and not work.flying:
@@ -159,11 +167,11 @@ class Partition:
 
     def _open(self, work: Work, request: Request | Validation) -> Concluded | Skipped | None:
         """Take the id; or what became of the request that has it."""
-        mark = fingerprint(request.tenant, request.id)
-        used = self.ids.open(mark, request.subject.origin, request.digest, offset=work.offset)
-        if isinstance(used, Seen):
-            return Skipped()
-        return Concluded(request.subject, used) if isinstance(used, Duplicate) else None
+        work.mark = fingerprint(request.tenant, request.id)
+        used = self.ids.open(work.mark, request.subject.origin, request.digest, offset=work.offset)
+        if used is None:
+            return None
+        return Skipped() if isinstance(used, Seen) else Concluded(request.subject, used)
 
     def _test(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded:
         """A test mail stands in no queue: nobody waits for one that comes late. It counts like any other mail, too."""
@@ -215,10 +223,11 @@ class Partition:
     def _slot(self, work: Work, request: Request, tenant: Tenant, now: float) -> Admitted | Concluded | Later:
         limits = limits_of(request, tenant)
         recipients = len(request.email.recipients) - len(work.progress.answers)
-        never = any(limit.count < (1 if limit.unit == "messages" else recipients) for limit in limits)
-        if never:
-            return _limited(work, max(limit.per for limit in limits))
-        full = self.windows(tenant.name).take(work.offset, recipients, limits, now)
+        for limit in limits:
+            if limit.count < (1 if limit.unit == "messages" else recipients):  # never
+                return _limited(work, max(limit.per for limit in limits))
+        windows = self._windows.get(tenant.name) or self.windows(tenant.name)
+        full = windows.take(work.offset, recipients, limits, now)
         if full is None:
             return ADMITTED
         if tenant.over_limit == "reject" and not work.progress.attempts:
@@ -255,9 +264,10 @@ class Partition:
         return min(self.room, spare)
 
     def _deadline(self, work: Work) -> float:
-        request = _known(work)
-        age = work.tenant.max_age if work.tenant is not None and work.tenant.max_age else self._keeping.requests
-        deadline = request.received + min(age, self._keeping.requests)
+        request, age = work.request or _known(work), self._keeping.requests
+        if work.tenant is not None and work.tenant.max_age:
+            age = min(work.tenant.max_age, age)
+        deadline = request.received + age
         return min(deadline, request.expires) if request.expires is not None else deadline
 
     def windows(self, tenant: str) -> Windows:
@@ -289,7 +299,8 @@ class Partition:
         """It ended, or waits: written with the next tick."""
         self.intents.discard(work.offset)
         self.asked.pop(work.offset, None)
-        self._charge(work, ending, now)
+        if work.request is not None:
+            self._charge(work, work.request, ending, now)
         match ending:
             case Concluded():
                 self._conclude(work, ending, now)
@@ -305,24 +316,26 @@ class Partition:
             self._unended.remove(work.offset)
             self._settled.append(work.offset)
 
-    def _charge(self, work: Work, ending: Ending, now: float) -> None:
-        if work.request is None:
-            return
-        self._flights.land(work, work.request.tenant, now)
-        windows = self.windows(work.request.tenant)
-        progress = ending.progress if isinstance(ending, Concluded | Later) else work.progress
-        for at, recipients in progress.sent_at[len(work.progress.sent_at) :]:
+    def _charge(self, work: Work, request: Request | Validation, ending: Ending, now: float) -> None:
+        tenant = request.tenant
+        self._flights.land(work, tenant, now)
+        windows = self._windows.get(tenant) or self.windows(tenant)
+        progress = ending.progress if isinstance(ending, _TOLD) else work.progress
+        sent = progress.sent_at[len(work.progress.sent_at) :]
+        for at, recipients in sent:
             windows.sent(work.offset, recipients, at)
             if self.listed is not None:
-                self.listed.rates.sent(work.request.tenant, recipients, at)
+                self.listed.rates.sent(tenant, recipients, at)
         if self.listed is not None and work.bounced:
-            self.listed.verdicts(work.request.tenant, work.bounced, now)
+            self.listed.verdicts(tenant, work.bounced, now)
             work.bounced = ()
-        windows.give_back(work.offset)
-        if work.request.subject.type in TRIALS:
-            trial = trial_of(work.request.subject, ending.outcome) if isinstance(ending, Concluded) else None
-            self._trials.settle(work.offset, work.request.subject, now, tried=trial is not None)
-        self._wake(work.request.tenant)
+        if not sent:
+            windows.give_back(work.offset)
+        if request.subject.type in TRIALS:
+            trial = trial_of(request.subject, ending.outcome) if isinstance(ending, Concluded) else None
+            self._trials.settle(work.offset, request.subject, now, tried=trial is not None)
+        if tenant in self.parking.queues:
+            self._wake(tenant)
 
     def _wake(self, tenant: str) -> None:
         # A slot may have come free, or its time become known: the head of the queue looks for itself.
@@ -330,13 +343,14 @@ class Partition:
 
     def _conclude(self, work: Work, ending: Concluded, now: float) -> None:
         self._outcomes.append(ending)
-        use = Use.USED if isinstance(ending.outcome, Accepted | Unknown) else Use.FREE
-        if work.request is not None:
-            mark = fingerprint(work.request.tenant, work.request.id)
-            self.ids.end(mark, work.request.subject.origin, work.request.digest, use=use, at=now)
+        use = _USED if isinstance(ending.outcome, _USING) else _FREE
+        if (request := work.request) is not None:
+            mark = work.mark or fingerprint(request.tenant, request.id)
+            self.ids.end(mark, request.subject.origin, request.digest, use=use, at=now)
         elif (gone := self.parking.get(work.offset)) is not None:  # its record is, and the request with it
             self.ids.end(fingerprint(gone.tenant, gone.id), gone.origin, gone.digest, use=use, at=now)
-        self._unpark(work.offset)
+        if self.parking.numbers:
+            self._unpark(work.offset)
 
     def _unpark(self, offset: int) -> None:
         entry = self.parking.remove(offset)

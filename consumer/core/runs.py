@@ -34,6 +34,10 @@ class Runs:
     def add(self, offset: int) -> None:
         """It is in the set from now on; nothing changes if it was."""
         firsts, lasts = self._firsts, self._lasts
+        if lasts and lasts[-1] == offset - 1:  # records are taken in their order
+            self._number += 1
+            lasts[-1] = offset
+            return
         after = bisect_right(firsts, offset)
         if after and offset <= lasts[after - 1]:
             return

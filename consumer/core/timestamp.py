@@ -26,8 +26,8 @@ def format_timestamp(seconds: float) -> str:
     """The same the other way round, in UTC and to the millisecond; what no calendar has is its last or first day."""
     if not _FIRST <= seconds <= _LAST:
         seconds = min(max(seconds, _FIRST), _LAST)
-    second, micro = divmod(round(seconds * 1_000_000), 1_000_000)
-    return f"{_second(second)}.{micro // 1000:03}Z"
+    milli = round(seconds * 1_000_000) // 1000
+    return f"{_second(milli // 1000)}.{milli % 1000:03}Z"
 
 
 @lru_cache(maxsize=16)

@@ -81,7 +81,7 @@ class Windows:
         send = (at, recipients)
         self._history.add(send)
         for (_, unit), log in self._logs.items():
-            log.add(_counted(send, unit))
+            log.add(send if recipients == 1 else _counted(send, unit))
 
     def free(self, limits: Iterable[Limit], now: float) -> int:
         """How many more sends to one recipient each would be admitted now."""
@@ -99,22 +99,20 @@ class Windows:
 
     def _fullest(self, limits: Iterable[Limit], recipients: int, now: float) -> Full | None:
         """The window that is full for longest, if one is."""
-        full = [full for limit in limits if (full := self._full(limit, recipients, now)) is not None]
-        return max(full, key=lambda one: inf if one.until is None else one.until, default=None)
-
-    def _full(self, limit: Limit, recipients: int, now: float) -> Full | None:
-        units = 1 if limit.unit == "messages" else recipients
-        excess = self.used(limit, now) + units - limit.count
-        if excess <= 0:
-            return None
-        return Full(self._log(limit).frees(excess))
+        full: list[Full] = []
+        for limit in limits:  # each mail comes here
+            units = 1 if limit.unit == "messages" else recipients
+            excess = self.used(limit, now) + units - limit.count
+            if excess > 0:
+                full.append(Full(self._log(limit).frees(excess)))
+        return max(full, key=lambda one: inf if one.until is None else one.until) if full else None
 
     def used(self, limit: Limit, now: float) -> int:
         """How much of that window is taken: what counts in it, and sends that have no reply yet."""
-        log = self._log(limit)
-        log.expire(now)
-        taken = len(self._taken) if limit.unit == "messages" else sum(self._taken.values())
-        return log.total + taken
+        log = self._logs.get((limit.per, limit.unit)) or self._log(limit)
+        if log.sends and log.sends[0][0] + log.per <= now:
+            log.expire(now)
+        return log.total + (len(self._taken) if limit.unit == "messages" else sum(self._taken.values()))
 
     def _log(self, limit: Limit) -> _Log:
         log = self._logs.get((limit.per, limit.unit))
