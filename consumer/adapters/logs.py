@@ -147,12 +147,17 @@ class _Mails:
         self._second = 0
         self._stamp = ""
 
-    def add(self, line: str) -> None:
+    def add(self, outcome: str, partition: int, offset: int, seconds: float) -> None:
         now = time.time()
-        if int(now) != self._second:
-            self._second = int(now)
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self._second))
-        self._lines.append(f'{{{line}{self.more},"timestamp":"{self._stamp}.{int(now % 1 * 1e6):06d}Z"}}\n')
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        self._lines.append(
+            f'{{"event":"concluded","outcome":"{outcome}","partition":{partition},"offset":{offset},'
+            f'"seconds":{seconds:.3f},"level":"info","logger":"{_REQUESTS}"{self.more},'
+            f'"timestamp":"{self._stamp}.{int((now - second) * 1e6):06d}Z"}}\n'
+        )
         if len(self._lines) == 1:
             asyncio.get_running_loop().call_later(_GATHERED, self.write)
 
@@ -186,10 +191,7 @@ def concluded(outcome: str, partition: int, offset: int, seconds: float) -> None
         log = structlog.stdlib.get_logger(_REQUESTS)
         log.info("concluded", outcome=outcome, partition=partition, offset=offset, seconds=round(seconds, 3))
         return
-    _mails.add(
-        f'"event":"concluded","outcome":"{outcome}","partition":{partition},"offset":{offset},"seconds":{seconds:.3f},'
-        f'"level":"info","logger":"{_REQUESTS}"'
-    )
+    _mails.add(outcome, partition, offset, seconds)
 
 
 def flush() -> None:

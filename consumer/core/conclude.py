@@ -7,7 +7,7 @@ from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, S
 from consumer.core.ending import Again, Concluded, Ending, Later
 from consumer.core.frozen import frozen
 from consumer.core.ladder import LADDER, next_attempt
-from consumer.core.letter import Posted, signed
+from consumer.core.letter import Posted, sender_of, signed
 from consumer.core.network import NOT_ALLOWED
 from consumer.core.outcome import (
     Accepted,
@@ -54,7 +54,7 @@ class Chance:
     ladder: Sequence[float] = LADDER
 
 
-def conclude(  # noqa: PLR0911  a way to end a line
+def conclude(  # noqa: C901, PLR0911  a way to end a line
     request: Request, tenant: Tenant, posted: Posted, progress: Progress, attempt: Attempt, chance: Chance
 ) -> Ending:
     """How the request ends or goes on after this attempt."""
@@ -63,7 +63,10 @@ def conclude(  # noqa: PLR0911  a way to end a line
             progress = _after(progress, posted, attempt)
             if request.test is not None and len(progress.answers) < len(request.email.recipients):
                 return _told(request, posted, progress, _last_word(attempt))
-            return _answered(request, tenant, progress, chance)
+            if len(progress.answers) < len(request.email.recipients):
+                return _retry(progress, chance)
+            outcome = finish(request, tenant, progress, identity=posted.mail.message_id)
+            return Concluded(request.subject, outcome, request.digest, progress)
         case NotSent():
             return _not_sent(request, tenant, posted, progress, attempt, chance)
         case InDoubt():
@@ -77,17 +80,24 @@ def conclude(  # noqa: PLR0911  a way to end a line
             return _left_alone(progress, attempt, chance)
 
 
-def finish(request: Request, tenant: Tenant, progress: Progress, rest: Reply = OUT_OF_TIME) -> Outcome:
+def finish(
+    request: Request, tenant: Tenant, progress: Progress, rest: Reply = OUT_OF_TIME, *, identity: str | None = None
+) -> Outcome:
     """The outcome of a request whose recipients all have their final answer, or that has run out of time.
 
-    Recipients without an answer get `rest`.
+    Recipients without an answer get `rest`. `identity` is the Message-ID, where it is at hand.
     """
     written = request.email.recipients
-    accepted = tuple([written[index] for index, reply in progress.answers if reply.positive])
+    taken: list[str] = []
+    for index, reply in progress.answers:
+        if reply.positive:
+            taken.append(written[index])
+    accepted = tuple(taken)
     refused = () if len(accepted) == len(written) else _refusals(written, dict(progress.answers), rest)
     if accepted and progress.sent_at:
         response = str(progress.response or Reply(250, ""))
-        sender, identity = signed(request, tenant)
+        sender = sender_of(request, tenant)
+        identity = identity or signed(request, tenant)[1]
         return Accepted(accepted, refused, sender, response, identity, progress.sent_at[-1][0])
     if len(progress.answers) < len(written):
         told = tuple(one for one in refused if one.reply is not rest)
@@ -152,14 +162,16 @@ def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
     answers: list[tuple[int, Answer]] = []
     taken = 0
     reason = "" if data is None else said("data", data)
-    for index, reply in zip(posted.indices, posted.replies(attempt.recipients), strict=True):
-        final = data if data is not None and reply.positive else reply
-        if final.transient:
+    replies = posted.replies(attempt.recipients) if posted.redirected else attempt.recipients
+    for index, reply in zip(posted.indices, replies, strict=True):
+        final = data if data is not None and 200 <= reply.code < 300 else reply
+        if 200 <= final.code < 300:
+            taken += 1
+            answers.append((index, reply))
+        elif final.transient:
             reason = said("rcpt" if final is reply else "data", final)
-            continue
-        positive = final.positive
-        taken += positive
-        answers.append((index, reply if positive else final))
+        else:
+            answers.append((index, final))
     sent = ((attempt.at, taken),) if taken else ()
     return Progress(  # every field, for each mail comes here: `replace` takes as long as all the rest of this
         attempts=progress.attempts + 1,
@@ -170,12 +182,6 @@ def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
         files=progress.files,
         promoted=progress.promoted,
     )
-
-
-def _answered(request: Request, tenant: Tenant, progress: Progress, chance: Chance) -> Ending:
-    if len(progress.answers) < len(request.email.recipients):
-        return _retry(progress, chance)
-    return Concluded(request.subject, finish(request, tenant, progress), request.digest, progress)
 
 
 def _not_sent(

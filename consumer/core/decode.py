@@ -4,8 +4,8 @@ Errors name the place and the rule, never the content: what a producer wrote, an
 includes the names of its fields, may be personal data.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Any, TypeAlias, cast
 
 import orjson
@@ -92,14 +92,15 @@ _READERS: Mapping[str, Callable[[Record, Event], Asked | Refused]] = {
 
 def _digest(event: Event) -> bytes:
     canonical = orjson.dumps(event.data, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(canonical, digest_size=16).digest()
+    return blake2b(canonical, digest_size=16).digest()
 
 
 def _beyond_schema(email: SendEmail) -> tuple[str, ...]:
     """What the language of schemas cannot say."""
     if len(email.to) + len(email.cc) + len(email.bcc) > MAX_RECIPIENTS:
         return (f"/: expected at most {MAX_RECIPIENTS} recipients in to, cc and bcc",)
-    if _plain(" ".join((*email.to, *email.cc, *email.bcc, *email.reply_to, email.sender or ""))):
+    addresses = " ".join((*email.to, *email.cc, *email.bcc, *email.reply_to, email.sender or ""))
+    if addresses.isascii() and "xn--" not in addresses.lower():  # as in `_plain`
         return ()
     fields = (("to", email.to), ("cc", email.cc), ("bcc", email.bcc), ("replyTo", email.reply_to))
     errors = [

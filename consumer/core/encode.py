@@ -198,10 +198,9 @@ def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911, PLR0912 - a case fo
 def _accepted(outcome: Accepted) -> Body:
     accepted, rejected = outcome.accepted, outcome.rejected
     asked = [one.recipient for one in rejected if not isinstance(one.reply, Blocked)] if rejected else ()
-    number = len(accepted) + len(rejected)
     return {
         "status": 204,
-        "message": f"The relay accepted the mail for {len(accepted)} of {number} recipients.",
+        "message": _taken(len(accepted), len(accepted) + len(rejected)),
         "accepted": accepted,
         **(_refusals(rejected) if rejected else _NONE_REFUSED),
         "envelope": {"from": outcome.sender, "to": (*accepted, *asked)},
@@ -209,6 +208,11 @@ def _accepted(outcome: Accepted) -> Body:
         "messageId": outcome.message_id,
         "sentAt": format_timestamp(outcome.at),
     }
+
+
+@lru_cache(maxsize=64)
+def _taken(accepted: int, number: int) -> str:
+    return f"The relay accepted the mail for {accepted} of {number} recipients."
 
 
 def _rejected(outcome: Rejected) -> Body:

@@ -19,7 +19,7 @@ from consumer.core.attribute import REQUESTS, Kinds
 from consumer.core.frozen import frozen
 from consumer.core.outcome import Invalid, Subject
 from consumer.core.record import Record
-from consumer.core.shape import BINARY, PLAIN, PLAIN_HEADERS, TRACES, Shape, shape_of
+from consumer.core.shape import BINARY, JSON, LONGEST, PLAIN, PLAIN_HEADERS, TRACES, Shape, shape_of
 from consumer.core.timestamp import parse_timestamp
 from consumer.core.trace import Trace, trace
 
@@ -76,9 +76,11 @@ class _Unwrapped(NamedTuple):
 def unwrap(record: Record, kinds: Kinds = REQUESTS) -> Event | Refused:
     """The event in the record, whichever of the three ways it is wrapped. Never raises for one."""
     given = dict(record.headers)
-    shape = shape_of(given) if len(given) == len(record.headers) else None
-    usual = None if shape is None else _usual(record, given, shape, kinds)
-    return usual or header_by_header(record, kinds)
+    names = "\n".join(given)
+    shape = shape_of(names) if len(names) <= LONGEST else None
+    if shape is None or shape.number != len(record.headers):
+        return header_by_header(record, kinds)
+    return _usual(record, given, shape, kinds) or header_by_header(record, kinds)
 
 
 def _usual(record: Record, given: Mapping[str, bytes], shape: Shape, kinds: Kinds) -> Event | Refused | None:
@@ -101,6 +103,7 @@ def _usual(record: Record, given: Mapping[str, bytes], shape: Shape, kinds: Kind
         or " " in tenant
         or not (id_.isprintable() and tenant.isprintable())
         or (correlation is not None and attribute.text(correlation) is not None)
+        or (shape.content_type is not None and given[shape.content_type] not in JSON)
         or (shape.specversion is not None and given[shape.specversion] != b"1.0")
         or (shape.expires is not None and expires is None)
     ):

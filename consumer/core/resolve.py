@@ -56,8 +56,12 @@ class Resolved:
 def tokens(email: SendEmail) -> tuple[str, ...]:
     """The tokens in a request, each once, in the order they stand there."""
     texts = (*email.to, *email.cc, *email.bcc, *email.reply_to, email.sender, email.subject, email.text, email.html)
-    urls = [attachment.url for attachment in email.attachments]
-    likely = [text for text in (*texts, *urls) if text and text[:2] == "NS"]
+    if email.attachments:
+        texts += tuple(attachment.url for attachment in email.attachments)
+    likely: list[str] = []
+    for text in texts:
+        if text and text[:2] == "NS":
+            likely.append(text)  # noqa: PERF401  each mail comes here, and a comprehension is a call
     return tuple(dict.fromkeys(filter(is_token, likely))) if likely else ()
 
 
@@ -83,9 +87,9 @@ def _fault(place: str, token: str, values: Values) -> str | None:
 
 def resolved(email: SendEmail, values: Values) -> Resolved:
     """With values in place of all tokens that are known."""
-    recipients = tuple(map(values.of, email.recipients))
     if not values.by_token:
-        return Resolved(email, recipients)
+        return Resolved(email, email.recipients)
+    recipients = tuple(map(values.of, email.recipients))
     attachments = tuple(replace(one, url=values.of(one.url)) for one in email.attachments)
     changed: dict[str, Any] = {name: _put(getattr(email, name), values) for name in _TEXTS}
     return Resolved(replace(email, **changed, attachments=attachments), recipients)

@@ -4,7 +4,6 @@ A shape says under which name each attribute of an event stands. There is none w
 records are read header by header (`core/envelope.py`), and tests hold both ways to be equal.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 from consumer.core import attribute
@@ -18,8 +17,11 @@ BINARY = {name: AS_BINARY.get(name, f"ce_{name}") for name in attribute.RULES}
 PLAIN_HEADERS = frozenset(("tenant", "request_id", "operation", "content-type", "expirytime", "correlationid"))
 TRACES = frozenset((*attribute.TRACE, *(f"ce_{name}" for name in attribute.TRACE)))
 
-_LONGEST = 512  # of all names together: a cache is no place to keep what anybody writes
-_JSON = frozenset((b"application/json", b"application/json; charset=utf-8", b"application/json; charset=UTF-8"))
+LONGEST = 512
+"""Characters of all names together, for which there is a shape: a cache is no place to keep what anybody writes."""
+
+JSON = frozenset((b"application/json", b"application/json; charset=utf-8", b"application/json; charset=UTF-8"))
+"""Values of `content-type` of which nothing else has to be known."""
 
 
 @frozen
@@ -40,17 +42,9 @@ class Shape:
     forwarded: bool
 
 
-def shape_of(given: Mapping[str, bytes]) -> Shape | None:
-    """The shape of these headers, whose values say nothing against it."""
-    names = "\n".join(given)
-    shape = _shape(names) if len(names) <= _LONGEST else None
-    if shape is None or shape.number != len(given):  # a name with a line break in it
-        return None
-    return shape if shape.content_type is None or given[shape.content_type] in _JSON else None
-
-
 @lru_cache(maxsize=256)
-def _shape(names: str) -> Shape | None:
+def shape_of(names: str) -> Shape | None:
+    """The shape of headers with these names, a line each. Of another number of headers, it is not theirs."""
     written = names.split("\n")
     by_name = {name.lower(): name for name in written}
     ours = [name for name in map(str.lower, written) if name in PLAIN_HEADERS | TRACES or name.startswith("ce_")]

@@ -5,7 +5,6 @@ nobody's address, and nothing of whether two tenants write to the same person.
 """
 
 import hmac
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import inf
@@ -15,7 +14,6 @@ from unicodedata import normalize
 from consumer.core.address import parse_recipient
 from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Withheld
 from consumer.core.mail import Address
-from consumer.core.reply import Reply
 
 DAY = 86_400.0
 
@@ -177,17 +175,16 @@ class Bounced:
 def bounced(recipients: tuple[Address, ...], attempt: Attempt) -> tuple[Bounced, ...]:
     """The recipients that this attempt teaches something about: verdicts on each, or on the body for a single one."""
     match attempt:
-        case Answered(replies, data):
-            if len(recipients) == 1 and replies[0].positive and data is not None:
-                replies = (data,)
-            return tuple(_teaching(recipients, replies))
-        case InDoubt(_, replies):
-            return tuple(_teaching(recipients, replies))
+        case Answered():
+            replies = attempt.recipients
+            if len(recipients) == 1 and attempt.data is not None and replies[0].positive:
+                replies = (attempt.data,)
+        case InDoubt():
+            replies = attempt.recipients
         case NotSent() | Lapsed() | Withheld():  # about the mail, its sender or us
             return ()
-
-
-def _teaching(recipients: Iterable[Address], replies: Iterable[Reply]) -> Iterator[Bounced]:
+    taught: list[Bounced] = []
     for address, reply in zip(recipients, replies, strict=False):
         if reply.code // 100 == 5 and reply.enhanced in TEACHING:
-            yield Bounced(address, reply.enhanced)
+            taught.append(Bounced(address, reply.enhanced))
+    return tuple(taught)

@@ -10,11 +10,7 @@ from consumer.adapters.metrics import TABLE, Metrics
 from consumer.adapters.metrics.merge import Merged, dumped, loaded, snapshot
 from consumer.adapters.metrics.table import Across, Form
 from consumer.core.attempt import Stage
-from consumer.core.outcome import Rejected
 from consumer.core.parking import Reason
-from consumer.core.reply import Reply
-
-REJECTED = Rejected(Reply(550, "no"))
 
 
 @pytest.fixture
@@ -43,7 +39,7 @@ def value(merged: Merged, name: str, **labels: str) -> float | None:
 
 def test_counters_and_histograms_add(one: Metrics, other: Metrics) -> None:
     for metrics, seconds in ((one, 0.2), (one, 0.3), (other, 40.0)):
-        metrics.concluded(REJECTED, seconds)
+        metrics.concluded("rejected", seconds)
     merged = told(one, other)
     assert value(merged, "consumer_outcomes_total", outcome="rejected") == 3
     assert value(merged, "consumer_outcomes_total", outcome="accepted") == 0
@@ -97,7 +93,7 @@ def test_each_metric_has_one_head_and_each_series_one_line(one: Metrics, other: 
 
 def test_what_a_process_has_counted_stays_when_it_ends_and_how_it_stood_goes(one: Metrics, other: Metrics) -> None:
     for metrics in (one, other):
-        metrics.concluded(REJECTED, 0.2)
+        metrics.concluded("rejected", 0.2)
         metrics.stage(Stage.BODY, 0.5)
         metrics.parked({Reason.WINDOW: 2})
         metrics.in_flight(1)
@@ -110,7 +106,7 @@ def test_what_a_process_has_counted_stays_when_it_ends_and_how_it_stood_goes(one
     assert value(merged, "consumer_in_flight", worker="2") is None
     assert value(merged, "process_cpu_seconds_total", worker="2") is None
     successor = Metrics()
-    successor.concluded(REJECTED, 0.2)
+    successor.concluded("rejected", 0.2)
     merged.told("2", snapshot(successor.registry))
     assert value(merged, "consumer_outcomes_total", outcome="rejected") == 3
     merged.ended("2")

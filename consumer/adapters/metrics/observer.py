@@ -42,7 +42,10 @@ class Telemetry:
         """The request there ended, so many seconds after it came to Kafka, or waits."""
         match ending:
             case Concluded():
-                self._concluded(ending, seconds, waited=waited)
+                subject, kind = ending.subject, kind_of(ending.outcome)
+                self._metrics.requested(subject.type)
+                self._metrics.concluded(kind, seconds, waited=waited)
+                self._tell(kind, subject.at.partition, subject.at.offset, seconds)
             case Later(reason):
                 tell = getattr(_log, _LEVELS.get(reason, "info"))
                 tell("parked", reason=reason.value, partition=at.partition, offset=at.offset, **_why(ending))
@@ -79,9 +82,3 @@ class Telemetry:
     def lost(self, partition: int, reason: str) -> None:
         """The journal of a partition has to be opened anew."""
         _log.warning("partition closed", partition=partition, reason=reason)
-
-    def _concluded(self, concluded: Concluded, seconds: float, *, waited: bool) -> None:
-        subject = concluded.subject
-        self._metrics.requested(subject.type)
-        self._metrics.concluded(concluded.outcome, seconds, waited=waited)
-        self._tell(kind_of(concluded.outcome), subject.at.partition, subject.at.offset, seconds)

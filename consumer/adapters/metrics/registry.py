@@ -15,7 +15,7 @@ from consumer.core.attempt import Stage
 from consumer.core.bounce_rate import Level
 from consumer.core.circuit import Cause
 from consumer.core.feedback import Heard
-from consumer.core.outcome import Outcome, kind_of
+from consumer.core.outcome import Kind
 from consumer.core.parking import Reason
 from consumer.core.tenant import Unavailable
 
@@ -65,11 +65,12 @@ class Metrics:
 
     def requested(self, type_: str | None) -> None:
         """A record was taken; a type that is not ours, or none, counts as `other`."""
-        self._requests.get(type_ or "", self._requests[table.OTHER]).inc()
+        count = self._requests.get(type_ or "") or self._requests[table.OTHER]
+        count.value += 1
 
-    def concluded(self, outcome: Outcome, seconds: float, *, waited: bool = False) -> None:
+    def concluded(self, kind: Kind, seconds: float, *, waited: bool = False) -> None:
         """An outcome was committed, so many seconds after its request came to Kafka; `waited`: it was parked before."""
-        self._outcomes[kind_of(outcome)].inc()
+        self._outcomes[kind].value += 1
         self._latency["yes" if waited else "no"].observe(max(0.0, seconds))
 
     def stage(self, stage: Stage, seconds: float) -> None:
