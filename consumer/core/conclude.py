@@ -174,13 +174,13 @@ def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
             answers.append((index, final))
     sent = ((attempt.at, taken),) if taken else ()
     return Progress(  # every field, for each mail comes here: `replace` takes as long as all the rest of this
-        attempts=progress.attempts + 1,
-        answers=(*progress.answers, *answers),
-        response=data if taken else progress.response,
-        sent_at=(*progress.sent_at, *sent),
-        last_reason=reason,
-        files=progress.files,
-        promoted=progress.promoted,
+        progress.attempts + 1,
+        (*progress.answers, *answers),
+        data if taken else progress.response,
+        (*progress.sent_at, *sent),
+        reason,
+        progress.files,
+        progress.promoted,
     )
 
 

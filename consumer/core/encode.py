@@ -6,6 +6,7 @@ headers alone. The body is `schemas/send-email.outcome.v1.json`, or that of the 
 """
 
 import math
+from binascii import hexlify
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TypeAlias
@@ -80,7 +81,7 @@ def outcome_event(
             told += f",{at!r}:{recipients}"
         headers.append((SENT_AT_HEADER, told[1:].encode()))
     if digest is not None:
-        headers.append((DIGEST_HEADER, digest.hex().encode()))
+        headers.append((DIGEST_HEADER, hexlify(digest)))
     body = _body(outcome)
     if subject.type == VALIDATE_CREDENTIALS:  # the first seed's answer, however the request ended
         body["success"] = isinstance(outcome, Validated)

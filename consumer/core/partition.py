@@ -41,6 +41,7 @@ LOOK_AT_HELD = 60.0
 _TOLD = (Concluded, Later)
 _USING = (Accepted, Unknown)
 _USED, _FREE = Use.USED, Use.FREE
+_HOLD = Mode.HOLD
 
 WORTHWHILE = 20
 """Requests of a queue that are read again in one go, while others of the same tenant are in flight."""
@@ -146,7 +147,8 @@ class Partition:
             return self.expired(work)
         if request.test is not None:
             return self._test(work, request, tenant, now)
-        if (later := self._not_yet(work, request, tenant, now)) is not None:
+        waits = request.email.send_at is not None or tenant.mode is _HOLD or tenant.on_bounce_rate == "hold"
+        if waits and (later := self._not_yet(work, request, tenant, now)) is not None:
             return later
         parked = self.parking.numbers or self.parking.queues
         if work.surplus or (parked and self._behind(work, tenant, now, spare)):
@@ -202,7 +204,7 @@ class Partition:
         """Why it waits before anything is looked at that others also want."""
         if request.email.send_at is not None and request.email.send_at > now and not work.progress.promoted:
             return Later(Reason.SEND_AT, request.email.send_at, work.progress)
-        if tenant.mode is Mode.HOLD and not work.progress.promoted:
+        if tenant.mode is _HOLD and not work.progress.promoted:
             return Later(Reason.HOLD, now + LOOK_AT_HELD, work.progress)
         if tenant.on_bounce_rate == "hold" and self._bounces(tenant.name, now) is Level.CRITICAL:
             return Later(Reason.BOUNCE_RATE, next_hour(now), work.progress)
@@ -477,15 +479,14 @@ class Partition:
             NOTHING_LEARNT if self.listed is None else self.listed.cut(),
         )
         self._outcomes, self._parked, self._forwards, self._settled = [], [], [], []
-        given = set(granted)
-        self.asked = {offset: None for offset in self.asked if offset not in given}
+        for offset in granted:
+            del self.asked[offset]
         self._advanced = self._lapsed = False
         return tick
 
     def confirm(self, tick: Tick) -> None:
         """It is committed. For sure only with one more behind it: that follows soon, of the offset alone if need be."""
-        for offset in tick.settled:
-            self._unsettled.discard(offset)
+        self._unsettled.difference_update(tick.settled)
         self._advanced = self._advanced or tick.size > 0 or bool(tick.granted)
 
     def refuse(self, tick: Tick) -> None:
@@ -515,6 +516,8 @@ class Partition:
 
     def _grantable(self) -> tuple[int, ...]:
         """All that were asked for, but for parked ones beyond what the list has room for."""
+        if len(self.intents) <= metadata.INTENTS:  # those that were asked for are among them
+            return tuple(self.asked)
         room = metadata.INTENTS - sum(offset not in self._unended for offset in self.intents - self.asked.keys())
         granted: list[int] = []
         for offset in self.asked:

@@ -177,7 +177,7 @@ def bounced(recipients: tuple[Address, ...], attempt: Attempt) -> tuple[Bounced,
     match attempt:
         case Answered():
             replies = attempt.recipients
-            if len(recipients) == 1 and attempt.data is not None and replies[0].positive:
+            if len(recipients) == 1 and attempt.data is not None and 200 <= replies[0].code < 300:
                 replies = (attempt.data,)
         case InDoubt():
             replies = attempt.recipients

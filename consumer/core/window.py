@@ -29,14 +29,11 @@ class _Log:
     sends: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
     total: int = 0
 
-    def add(self, send: tuple[float, int]) -> None:
-        if self.sends and send[0] < self.sends[-1][0]:
-            ordered = list(self.sends)
-            insort(ordered, send)
-            self.sends = deque(ordered)
-        else:
-            self.sends.append(send)
-        self.total += send[1]
+    def insert(self, send: tuple[float, int]) -> None:
+        """One that is older than the newest."""
+        ordered = list(self.sends)
+        insort(ordered, send)
+        self.sends = deque(ordered)
 
     def expire(self, now: float) -> None:
         # A send at t leaves the window at t + per, not before: the half-open window [start, start + per).
@@ -58,17 +55,18 @@ class Windows:
     def __init__(self, longest: float) -> None:
         """Keep the sends of the last `longest` seconds, so that a limit that is new can be counted back."""
         self._history = _Log(longest)
-        self._logs: dict[tuple[float, str], _Log] = {}
+        self._logs: dict[tuple[float, str], _Log] = {(longest, "recipients"): self._history}
         self._taken: dict[int, int] = {}  # by home offset: recipients of a send that has no reply yet
 
     def take(self, key: int, recipients: int, limits: Iterable[Limit], now: float) -> Full | None:
         """Take a slot for the send `key`, or say until when there is none. A key that has one keeps it."""
         if key in self._taken:
             return None
-        full = self._fullest(limits, recipients, now)
-        if full is None:
-            self._taken[key] = recipients
-        return full
+        for limit in limits:
+            if self.used(limit, now) + (1 if limit.unit == "messages" else recipients) > limit.count:
+                return self._fullest(limits, recipients, now)
+        self._taken[key] = recipients
+        return None
 
     def give_back(self, key: int) -> None:
         """The mail was provably not sent."""
@@ -79,9 +77,13 @@ class Windows:
         if key is not None:
             recipients = self._taken.pop(key, recipients)
         send = (at, recipients)
-        self._history.add(send)
         for (_, unit), log in self._logs.items():
-            log.add(send if recipients == 1 else _counted(send, unit))
+            counted = send if recipients == 1 else _counted(send, unit)
+            if log.sends and at < log.sends[-1][0]:
+                log.insert(counted)
+            else:
+                log.sends.append(counted)
+            log.total += counted[1]
 
     def free(self, limits: Iterable[Limit], now: float) -> int:
         """How many more sends to one recipient each would be admitted now."""
@@ -99,13 +101,15 @@ class Windows:
 
     def _fullest(self, limits: Iterable[Limit], recipients: int, now: float) -> Full | None:
         """The window that is full for longest, if one is."""
-        full: list[Full] = []
-        for limit in limits:  # each mail comes here
-            units = 1 if limit.unit == "messages" else recipients
-            excess = self.used(limit, now) + units - limit.count
-            if excess > 0:
-                full.append(Full(self._log(limit).frees(excess)))
-        return max(full, key=lambda one: inf if one.until is None else one.until) if full else None
+        full = [full for limit in limits if (full := self._full(limit, recipients, now)) is not None]
+        return max(full, key=lambda one: inf if one.until is None else one.until, default=None)
+
+    def _full(self, limit: Limit, recipients: int, now: float) -> Full | None:
+        units = 1 if limit.unit == "messages" else recipients
+        excess = self.used(limit, now) + units - limit.count
+        if excess <= 0:
+            return None
+        return Full(self._log(limit).frees(excess))
 
     def used(self, limit: Limit, now: float) -> int:
         """How much of that window is taken: what counts in it, and sends that have no reply yet."""
@@ -119,7 +123,9 @@ class Windows:
         if log is None:
             log = self._logs[limit.per, limit.unit] = _Log(limit.per)
             for send in self._history.sends:
-                log.add(_counted(send, limit.unit))
+                counted = _counted(send, limit.unit)
+                log.sends.append(counted)
+                log.total += counted[1]
         return log
 
 
