@@ -24,7 +24,7 @@ from consumer.core.outcome import (
 )
 from consumer.core.parking import Progress, Reason
 from consumer.core.probe import discreet_reply, place
-from consumer.core.remedy import said, why
+from consumer.core.remedy import codes, said, why
 from consumer.core.reply import Answer, Meaning, Reply, meaning
 from consumer.core.request import Request
 from consumer.core.tenant import Tenant
@@ -161,7 +161,7 @@ def _after(progress: Progress, posted: Posted, attempt: Answered) -> Progress:
     data = attempt.data
     answers: list[tuple[int, Answer]] = []
     taken = 0
-    reason = "" if data is None else said("data", data)
+    reason = "" if data is None else codes("data", data.code, data.enhanced)
     replies = posted.replies(attempt.recipients) if posted.redirected else attempt.recipients
     for index, reply in zip(posted.indices, replies, strict=True):
         final = data if data is not None and 200 <= reply.code < 300 else reply

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.core.envelope import Event, Refused, header_by_header, tenant_of, unwrap
+from consumer.core.feedback import KINDS as FEEDBACK
 from consumer.core.outcome import Subject
 from consumer.core.record import Coordinates, Headers, Record
 from tests.builders import record
@@ -367,7 +368,20 @@ NAMES = (
     *("ce_traceparent", "ce_tracestate", "ce_datacontenttype", "email_origin", "specversion", "source", "own", "a\nb"),
 )
 VALUES = (
-    *(b"", b"acme", b"a b", b"x" * 129, b"x" * 257, b"\xff", b"a\nb", "\u00e4".encode(), b"1.0", b"send-email", b"2:5"),
+    *(
+        b"",
+        b"acme",
+        b"a b",
+        b"x" * 129,
+        b"x" * 257,
+        b"\xff",
+        b"a\nb",
+        "\u00e4".encode(),
+        b"1.0",
+        b"send-email",
+        b"feedback",
+        b"2:5",
+    ),
     *(b"email.send-email.v1", b"application/json", b"text/plain", b"application/cloudevents+json", b"x=1", b"none"),
     *(b"application/cloudevents-batch+json", b"2026-07-01T10:00:00Z", b"2026-02-30T10:00:00Z", TRACE.encode()),
 )
@@ -392,3 +406,4 @@ def test_headers_of_a_known_shape_mean_what_they_mean_one_by_one(
     one = Record(Coordinates(2, 5), None, value, tuple(replaced))
     assert (known := unwrap(one)) == header_by_header(one)
     assert isinstance(known, Refused) or known.tenant == tenant_of(one)
+    assert unwrap(one, FEEDBACK) == header_by_header(one, FEEDBACK)
