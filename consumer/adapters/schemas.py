@@ -6,8 +6,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, cast
 
+from consumer.core.about import outcome_type
 from consumer.core.attribute import TYPES
-from consumer.core.encode import outcome_type
 
 
 def load(name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from consumer.cli import wire
 from consumer.cli.exits import Exit
 from consumer.client.events import Operation, OutcomeEvent
-from consumer.core.encode import outcome_type
+from consumer.core.about import outcome_type
 from consumer.settings import Settings
 
 

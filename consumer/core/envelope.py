@@ -78,7 +78,7 @@ def unwrap(record: Record, kinds: Kinds = REQUESTS) -> Event | Refused:
     given = dict(record.headers)
     names = "\n".join(given)
     shape = shape_of(names) if len(names) <= LONGEST else None
-    if shape is None or shape.number != len(record.headers):
+    if shape is None or not shape.number == len(given) == len(record.headers):  # a name twice, or of two lines
         return header_by_header(record, kinds)
     return _usual(record, given, shape, kinds) or header_by_header(record, kinds)
 
@@ -108,20 +108,11 @@ def _usual(record: Record, given: Mapping[str, bytes], shape: Shape, kinds: Kind
         or (shape.expires is not None and expires is None)
     ):
         return None
-    parent, state = (_first_trace(given, shape) if shape.traces else None) or (None, None)
+    parent, state = (shape.trace(given) if shape.traces else None) or (None, None)
     at = record.at
     subject = Subject(at, record.origin if shape.forwarded else at, tenant, id_, type_, correlation, parent, state)
     data = _json(record.value)
     return _refused(subject, (data,)) if isinstance(data, _Flaw) else Event(subject, type_, id_, tenant, data, expires)
-
-
-def _first_trace(given: Mapping[str, bytes], shape: Shape) -> Trace | None:
-    for parent, state in shape.traces:
-        told = None if state is None else given[state].decode(errors="replace")
-        found = trace(given[parent].decode(errors="replace"), told)
-        if found is not None:
-            return found
-    return None
 
 
 def header_by_header(record: Record, kinds: Kinds = REQUESTS) -> Event | Refused:
@@ -146,9 +137,7 @@ def tenant_of(record: Record) -> str:
     given = dict(record.headers)
     names = "\n".join(given)
     shape = shape_of(names) if len(names) <= LONGEST else None
-    if shape is None or shape.number != len(given):
-        return _tenant_of(record)
-    if shape.content_type is not None and given[shape.content_type] not in JSON:
+    if shape is None or shape.number != len(given) or (shape.content_type and given[shape.content_type] not in JSON):
         return _tenant_of(record)
     return given[shape.tenant][: attribute.MAX_TENANT].decode(errors="replace")
 

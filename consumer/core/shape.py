@@ -4,11 +4,13 @@ A shape says under which name each attribute of an event stands. There is none w
 records are read header by header (`core/envelope.py`), and tests hold both ways to be equal.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from consumer.core import attribute
 from consumer.core.frozen import frozen
 from consumer.core.record import ORIGIN_HEADER
+from consumer.core.trace import Trace, trace
 
 AS_PLAIN = {"type": "operation", "id": "request_id", "datacontenttype": "content-type"}
 AS_BINARY = {"datacontenttype": "content-type"}  # the binding, 3.2.1
@@ -40,6 +42,15 @@ class Shape:
     traces: tuple[tuple[str, str | None], ...]  # parent and state: the event's own before its transport's
     texts: tuple[str, ...]  # attributes that mean nothing to us, but have to be UTF-8 all the same
     forwarded: bool
+
+    def trace(self, given: Mapping[str, bytes]) -> Trace | None:
+        """The first that is one."""
+        for parent, state in self.traces:
+            told = None if state is None else given[state].decode(errors="replace")
+            found = trace(given[parent].decode(errors="replace"), told)
+            if found is not None:
+                return found
+        return None
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from consumer.adapters import schemas
-from consumer.core.encode import outcome_type
+from consumer.core.about import outcome_type
 from consumer.settings import Settings
 from devtools.contracts import samples
 

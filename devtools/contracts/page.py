@@ -8,8 +8,8 @@ from typing import Any
 
 from consumer.adapters import schemas
 from consumer.core import attribute
+from consumer.core.about import outcome_type
 from consumer.core.attribute import SEND_EMAIL
-from consumer.core.encode import outcome_type
 from devtools.contracts import samples
 
 _HEAD = """\

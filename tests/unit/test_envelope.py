@@ -7,7 +7,7 @@ import orjson
 import pytest
 from cloudevents.core.bindings.kafka import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.envelope import Event, Refused, header_by_header, tenant_of, unwrap
@@ -392,6 +392,7 @@ ODD = st.tuples(
 )
 
 
+@settings(max_examples=500)
 @given(
     usual=REQUIRED,
     more=st.lists(ODD, max_size=5),
@@ -407,3 +408,8 @@ def test_headers_of_a_known_shape_mean_what_they_mean_one_by_one(
     assert (known := unwrap(one)) == header_by_header(one)
     assert isinstance(known, Refused) or known.tenant == tenant_of(one)
     assert unwrap(one, FEEDBACK) == header_by_header(one, FEEDBACK)
+
+
+def test_a_name_of_two_lines_is_no_second_header_of_a_shape() -> None:
+    twice = (*headers(), ("ce_specversion", b""), ("a\nb", b""))
+    assert errors(unwrap(record(DATA, headers=twice))) == ("invalid-event", "header ce_specversion: given twice")

@@ -5,8 +5,9 @@ from functools import lru_cache
 from math import isfinite
 
 from consumer.adapters.kafka.batches import Raw
+from consumer.core.about import outcome_type
 from consumer.core.attribute import PARKED_COMMAND, TRIALS
-from consumer.core.encode import DIGEST_HEADER, KIND_HEADER, SENT_AT_HEADER, outcome_type
+from consumer.core.encode import DIGEST_HEADER, KIND_HEADER, SENT_AT_HEADER
 from consumer.core.ids import Use, fingerprint
 from consumer.core.past import Past
 from consumer.core.record import Coordinates
