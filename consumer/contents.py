@@ -7,11 +7,13 @@ and no two wait for one another.
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
 from itertools import zip_longest
 from types import TracebackType
 from typing import TypeAlias
+
+from typing_extensions import override
 
 from consumer.core.attachment import Caps, Fetched, Gone, NoRoom, Refusal, Refused, Wanted, memory, unresolvable
 from consumer.core.budget import Budget
@@ -47,10 +49,10 @@ class Contents:
         return replace(progress, files=tuple(file.sha256 for file in self.files)) if self.files else progress
 
 
-NOTHING = Contents(NONE)
-"""Of most requests."""
-
 Found: TypeAlias = Contents | Unresolvable | Unavailable
+
+_NOTHING = nullcontext[Found](Contents(NONE))
+"""Of most requests: there is nothing to be had, and nothing to be given back."""
 
 
 class Larder:
@@ -139,16 +141,18 @@ class Resolver:
         self._caps = caps
         self.larder = larder
 
-    def of(self, email: SendEmail, tenant: str, digests: tuple[str, ...]) -> "Resolving":
+    def of(self, email: SendEmail, tenant: str, digests: tuple[str, ...]) -> AbstractAsyncContextManager[Found]:
         """For `async with`: what a request of this tenant refers to, for as long as that lasts.
 
         `digests` are those of the files that an earlier attempt had: only the same ones will do.
         """
-        return Resolving(self, email, Hold(self.larder, tenant), digests)
-
-    async def values(self, email: SendEmail) -> Values | Unresolvable | Unavailable:
-        """What the request's tokens stand for."""
         asked = tokens(email)
+        if not asked and not email.attachments:
+            return _NOTHING
+        return Resolving(self, email, asked, Hold(self.larder, tenant), digests)
+
+    async def values(self, email: SendEmail, asked: tuple[str, ...]) -> Values | Unresolvable | Unavailable:
+        """What the request's tokens stand for."""
         if not asked:
             return NONE
         values = await self.vault.resolve(asked)
@@ -190,27 +194,32 @@ class Resolver:
         return tuple(files)
 
 
-class Resolving:
+class Resolving(AbstractAsyncContextManager[Found]):
     """One attempt's contents, from the first token to the end of the mail."""
 
-    def __init__(self, resolver: Resolver, email: SendEmail, hold: Hold, digests: tuple[str, ...]) -> None:
+    def __init__(
+        self, resolver: Resolver, email: SendEmail, asked: tuple[str, ...], hold: Hold, digests: tuple[str, ...]
+    ) -> None:
         self._resolver = resolver
         self._email = email
+        self._asked = asked
         self._hold = hold
         self._digests = digests
 
+    @override
     async def __aenter__(self) -> Found:
-        values = await self._resolver.values(self._email)
+        values = await self._resolver.values(self._email, self._asked)
         if not isinstance(values, Values):
             return values
         if not self._email.attachments:
-            return NOTHING if values is NONE else Contents(values)
+            return Contents(values)
         try:
             return await self._with_files(values)
         except BaseException:
             self._hold.keep(0)
             raise
 
+    @override
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
