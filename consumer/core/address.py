@@ -37,7 +37,6 @@ def parse_address(text: str) -> Address | None:
     return Address(address) if len(address.encode()) <= _OCTETS else None
 
 
-@lru_cache(maxsize=256)
 def parse_recipient(text: str) -> Address | None:
     """An address, or a name without a domain: the relay knows whom it means (as RFC 5321, 4.1.1.3 has for Postmaster)."""
     if "@" in text:

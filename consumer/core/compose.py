@@ -57,8 +57,7 @@ class Letter:
 
 def compose(email: Letter, *, message_id: str, date: str) -> bytes:
     """The mail with CRLF line ends, 7 bit unless `needs_smtputf8`; the same letter and id make the same bytes."""
-    mark = blake2b(message_id.encode(), digest_size=12).hexdigest()
-    return b"".join([_head(email, message_id, date).encode("utf-8", "replace"), *_content(email, mark)])
+    return b"".join([_head(email, message_id, date).encode("utf-8", "replace"), *_content(email, message_id)])
 
 
 def needs_smtputf8(email: Letter) -> bool:
@@ -103,8 +102,11 @@ def _head(email: Letter, message_id: str, date: str) -> str:
     if email.reply_to:
         fields.append(_addresses("Reply-To", email.reply_to))
     fields.append(header("Subject", email.subject))
-    fields.append(f"Date: {clean(date)}\r\nMessage-ID: {clean(message_id)}\r\nAuto-Submitted: auto-generated")
-    fields += [header(name, value) for name, value in email.headers if header_allowed(name)]
+    if not (date + message_id).isprintable():
+        date, message_id = clean(date), clean(message_id)
+    fields.append(f"Date: {date}\r\nMessage-ID: {message_id}\r\nAuto-Submitted: auto-generated")
+    if email.headers:
+        fields += [header(name, value) for name, value in email.headers if header_allowed(name)]
     fields.append("MIME-Version: 1.0\r\n")
     return "\r\n".join(fields)
 
@@ -124,35 +126,41 @@ def _addresses(name: str, addresses: Iterable[Address]) -> str:
 
 
 def _mailbox(address: Address) -> str:
+    if not address.isprintable():
+        address = Address(clean(address))
     # A quoted local part stands in brackets: there are readers that take it for a name otherwise.
-    return f"<{clean(address)}>" if address.startswith('"') else clean(address)
+    return f"<{address}>" if address.startswith('"') else address
 
 
-def _content(email: Letter, mark: str) -> list[bytes]:
+def _content(email: Letter, message_id: str) -> list[bytes]:
+    if not email.attachments:
+        return _bodies(email, [], message_id)
     shows = email.html is not None
     shown = [_part(part, "inline") for part in email.attachments if shows and part.cid]
     attached = [_part(part, "attachment") for part in email.attachments if not (shows and part.cid)]
-    content = _bodies(email, shown, mark)
-    return _multipart("mixed", mark, [content, *attached]) if attached else content
+    content = _bodies(email, shown, message_id)
+    return _multipart("mixed", message_id, [content, *attached]) if attached else content
 
 
-def _bodies(email: Letter, shown: list[list[bytes]], mark: str) -> list[bytes]:
+def _bodies(email: Letter, shown: list[list[bytes]], message_id: str) -> list[bytes]:
     if email.html is None:
         return _text(b"plain", email.text or "")
     html = _text(b"html", email.html)
     if shown:
-        html = _multipart('related; type="text/html"', mark, [html, *shown])
+        html = _multipart('related; type="text/html"', message_id, [html, *shown])
     if email.text is None:
         return html
-    return _multipart("alternative", mark, [_text(b"plain", email.text), html])
+    return _multipart("alternative", message_id, [_text(b"plain", email.text), html])
 
 
 def _text(subtype: bytes, text: str) -> list[bytes]:
     encoding, content = body(text)
-    return [
-        b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n\r\n" % (subtype, encoding),
-        content,
-    ]
+    return [_text_head(subtype, encoding), content]
+
+
+@lru_cache(maxsize=6)
+def _text_head(subtype: bytes, encoding: bytes) -> bytes:
+    return b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: %b\r\n\r\n" % (subtype, encoding)
 
 
 def _part(part: Part, disposition: str) -> list[bytes]:
@@ -169,11 +177,12 @@ def _part(part: Part, disposition: str) -> list[bytes]:
     return ["\r\n".join(fields).encode(), *(part.lines or (base64(part.content),))]
 
 
-def _multipart(kind: str, mark: str, entities: list[list[bytes]]) -> list[bytes]:
+def _multipart(kind: str, message_id: str, entities: list[list[bytes]]) -> list[bytes]:
+    mark = blake2b(message_id.encode(), digest_size=12).hexdigest()
     boundary = f"=_{mark}.{kind[0]}"  # `mixed`, `related`, `alternative`: none begins with another
-    start, end = f"--{boundary}\r\n".encode(), f"--{boundary}--\r\n".encode()
-    chunks = [f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\n\r\n'.encode()]
+    chunks = [f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\n'.encode()]
+    start = f"\r\n--{boundary}\r\n".encode()
     for entity in entities:
-        chunks += (start, *entity, b"\r\n")
-    chunks.append(end)
+        chunks += (start, *entity)
+    chunks.append(b"%b--\r\n" % start[:-2])
     return chunks

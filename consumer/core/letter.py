@@ -59,44 +59,44 @@ def post(
 
     Its Message-ID is the same for every attempt at the request.
     """
-    put = resolved(request.email, values)
-    letter = _letter(put.email, tenant, values.of(sender_of(request, tenant)), files)
+    email, written = request.email, request.email.recipients
+    sender, identity = signed(request, tenant)
+    if values.by_token:
+        put = resolved(email, values)
+        email, written, sender = put.email, put.recipients, values.of(sender)
+    letter = _letter(email, tenant, sender, files)
     if isinstance(letter, Invalid):
         return letter
-    identity = _identity(request, tenant)
     content = compose(letter, message_id=identity, date=date_header(now))
-    indices = tuple([index for index in range(len(put.recipients)) if index not in answered])
-    recipients = tuple(filter(None, [parse_recipient(put.recipients[index]) for index in indices]))
-    smtputf8 = needs_smtputf8(letter) or not all(map(str.isascii, recipients))
+    if not answered and written == email.to:
+        indices, recipients = tuple(range(len(written))), letter.to
+    else:
+        indices = tuple([index for index in range(len(written)) if index not in answered])
+        recipients = tuple(filter(None, [parse_recipient(written[index]) for index in indices]))
     eight_bit = not content.isascii()
-    sender = letter.from_address
-    mail = Mail(sender, recipients, content, identity, smtputf8=smtputf8, eight_bit=eight_bit, lane=tenant.name)
+    smtputf8 = not "".join(recipients).isascii() or (eight_bit and needs_smtputf8(letter))
+    mail = Mail(letter.from_address, recipients, content, identity, smtputf8, eight_bit, tenant.name)
     return Posted(mail, relay_of(request, tenant), indices)
 
 
 def _letter(email: SendEmail, tenant: Tenant, sender: str, files: tuple[Fetched, ...]) -> Letter | Invalid:
     errors: list[str] = []
     to = _addresses("to", email.to, parse_recipient, errors)
-    cc = _addresses("cc", email.cc, parse_address, errors)
-    _addresses("bcc", email.bcc, parse_address, errors)
-    reply_to = _addresses("replyTo", email.reply_to, parse_address, errors)
-    from_ = _addresses("from", (sender,), parse_address, errors)
+    cc = _addresses("cc", email.cc, parse_address, errors) if email.cc else ()
+    if email.bcc:
+        _addresses("bcc", email.bcc, parse_address, errors)
+    reply_to = _addresses("replyTo", email.reply_to, parse_address, errors) if email.reply_to else ()
+    from_address = parse_address(sender)
+    if from_address is None:
+        _addresses("from", (sender,), parse_address, errors)
     headers = _PRIORITIES[email.priority] + email.headers
-    errors += faults(headers) if headers else ()
-    if errors:
+    if headers:
+        errors += faults(headers)
+    if errors or from_address is None:
         return Invalid("invalid-request", tuple(errors))
-    return Letter(
-        from_name=None if email.sender else tenant.from_name,
-        from_address=from_[0],
-        to=to,
-        cc=cc,
-        reply_to=reply_to,
-        subject=email.subject,
-        text=email.text,
-        html=email.html,
-        headers=headers,
-        attachments=tuple(_parts(email, files)),
-    )
+    name = None if email.sender else tenant.from_name
+    attachments = tuple(_parts(email, files)) if email.attachments else ()
+    return Letter(name, from_address, to, cc, reply_to, email.subject, email.text, email.html, headers, attachments)
 
 
 def _parts(email: SendEmail, files: tuple[Fetched, ...]) -> Iterator[Part]:
@@ -109,40 +109,28 @@ def _addresses(
     field: str, written: tuple[str, ...], parse: Callable[[str], Address | None], errors: list[str]
 ) -> tuple[Address, ...]:
     """Those that mail can be sent to; the others are errors."""
-    if not written:
-        return ()
-    parsed = list(map(parse, written))
-    if None in parsed:
-        places = [index for index, address in enumerate(parsed) if address is None]
+    parsed = tuple(filter(None, map(parse, written)))
+    if len(parsed) < len(written):
+        places = [index for index, address in enumerate(written) if parse(address) is None]
         errors += [f"/{field}/{index}: not an address that mail can be sent to" for index in places]
-    return tuple(filter(None, parsed))
+    return parsed
 
 
 def signed(request: Request, tenant: Tenant) -> tuple[str, str]:
-    """The sender as it was written, and the Message-ID: what an outcome tells of a mail."""
-    return sender_of(request, tenant), _identity(request, tenant)
+    """The sender as it was written, and the Message-ID: what an outcome tells of a mail.
 
-
-def _identity(request: Request, tenant: Tenant) -> str:
-    """In the sender's domain; in the tenant's, where only a token says who the sender is."""
-    written = request.email.sender
-    if written is None or is_token(written):
-        written = _own_sender(tenant)
-    return message_id(request.tenant, request.id, _domain(written))
+    `from` comes only with a connection of the request's own; else the tenant's; else no-reply at its domain.
+    """
+    own = tenant.from_address or f"no-reply@{tenant.domain}"
+    sender = request.email.sender or own
+    return sender, message_id(request.tenant, request.id, _domain(sender, own))
 
 
 @lru_cache(maxsize=256)
-def _domain(sender: str) -> str:
-    return (parse_address(sender) or sender).rpartition("@")[2]
-
-
-def sender_of(request: Request, tenant: Tenant) -> str:
-    """`from` comes only with a connection of the request's own; else the tenant's; else no-reply at its domain."""
-    return request.email.sender or _own_sender(tenant)
-
-
-def _own_sender(tenant: Tenant) -> str:
-    return tenant.from_address or f"no-reply@{tenant.domain}"
+def _domain(sender: str, own: str) -> str:
+    """The sender's; the tenant's own, where only a token says who the sender is."""
+    known = own if is_token(sender) else sender
+    return (parse_address(known) or known).rpartition("@")[2]
 
 
 def relay_of(request: Request, tenant: Tenant) -> Relay:

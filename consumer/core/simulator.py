@@ -50,13 +50,14 @@ def route(  # noqa: PLR0911  each is another way
     if isinstance(posted, Invalid):
         return posted
     written = request.email.recipients
-    asked = [_plain(address) in _REPLIES for address in written]
-    if any(asked) and (simulate or tenant.simulator):
+    if (simulate or tenant.simulator) and any(asked := [_plain(address) in _REPLIES for address in written]):
         if not all(asked):
             return Invalid("invalid-request", (_MIXED,))
         if all(_plain(address) == BLOCKED for address in written):
             return Suppressed(written)
         return replace(posted, relay=SIMULATOR)
+    if tenant.mode is Mode.LIVE:
+        return posted
     if tenant.mode is Mode.DRY_RUN:
         return replace(posted, relay=DRY_RUN)
     if tenant.mode is Mode.REDIRECT_TO and tenant.redirect_to is not None:
