@@ -5,8 +5,9 @@ gets a type error on the next line. What is written down, counted and logged han
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from consumer.contents import Contents, Resolver
@@ -103,7 +104,7 @@ class Delivery:
             if not isinstance(posted, Posted):
                 return unsent(request, tenant, work.progress, posted)
 
-            attempt = await self.transport.send(posted.mail, posted.relay, _permit(desk, work))
+            attempt = await self.transport.send(posted.mail, posted.relay, partial(desk.permit, work))
             work.bounced = bounced(posted.mail.recipients, attempt)
         chance = Chance(self.clock.now(), self.chance(), self.ladder)
         return conclude(request, tenant, posted, work.progress, discreet(attempt, contents.values), chance)
@@ -116,12 +117,11 @@ class Delivery:
         A large one is made off the loop, which would be held for 0.1 s. So is a signature: it takes a millisecond,
         and lets go of the interpreter meanwhile.
         """
-        answered, now = frozenset([index for index, _ in work.progress.answers]), self.clock.now()
-
-        def make() -> Posted | Invalid:
-            return post(request, tenant, contents.values, contents.files, answered=answered, now=now)
-
-        octets = len(work.record.value or b"") + sum([file.octets for file in contents.files])
+        files, answered, now = contents.files, frozenset(dict(work.progress.answers)), self.clock.now()
+        make = partial(post, request, tenant, contents.values, files, answered=answered, now=now)
+        octets = len(work.record.value or b"")
+        if files:
+            octets += sum([file.octets for file in files])
         made = await asyncio.to_thread(make) if octets > LARGE else make()
         posted = route(made, request, tenant, simulate=self.simulate)
         if isinstance(posted, Posted) and tenant.dkim:
@@ -196,7 +196,3 @@ _REASONS = {
     "attachment-host": Reason.ATTACHMENT,
     "attachment-room": Reason.ROOM,
 }
-
-
-def _permit(desk: Desk, work: Work) -> Callable[[], Awaitable[float | None]]:
-    return lambda: desk.permit(work)

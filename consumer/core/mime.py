@@ -42,7 +42,8 @@ def header(name: str, value: str) -> str:
 
     In List-Unsubscribe "=?" is a piece of a URI (RFC 2369), and nothing that a reader decodes.
     """
-    value = clean(value)
+    if not value.isprintable():
+        value = clean(value)
     if ("=?" in value and name.lower() != "list-unsubscribe") or not _PLAIN.fullmatch(value):
         return f"{name}: {encoded_words(value, LINE - len(name) - 2)}"
     line = f"{name}: {value}"
@@ -119,11 +120,15 @@ def body(text: str) -> tuple[bytes, bytes]:
     if data and not data.endswith(b"\n"):
         data += b"\n"
     data = data.replace(b"\n", b"\r\n")
-    if data.isascii() and b"\0" not in data and b"--=_" not in data and not _has_long_line(data):
+    if data.isascii() and b"\0" not in data and not _has_boundary(data) and not _has_long_line(data):
         return b"7bit", data
     if 6 * len(data.translate(None, _QP_SAFE)) <= len(data):
         return b"quoted-printable", b2a_qp(data, False, True, False)  # noqa: FBT003 (it keeps CRLF so)
     return b"base64", base64(data)
+
+
+def _has_boundary(data: bytes) -> bool:
+    return b"_" in data and b"--=_" in data  # one octet is found ten times as fast as four, and most texts have none
 
 
 def _has_long_line(data: bytes) -> bool:
