@@ -76,6 +76,13 @@ async def test_a_bare_line_end_at_the_border_of_a_slice_is_found_like_any_other(
     assert (await unfit(_just(content[: border + len(end)])) is None) == (end == b"\r\n")
 
 
+@given(st.lists(st.sampled_from([b"\r\n", b"\r\n", b"\r", b"\n", b"x", b"\x0b", b"\x85"]), max_size=12).map(b"".join))
+def test_a_mail_is_fit_if_each_cr_and_each_lf_is_half_of_a_line_end(content: bytes) -> None:
+    ends = content.count(b"\r\n")
+    fit = content.count(b"\r") == content.count(b"\n") == ends
+    assert (asyncio.run(unfit(_just(content))) is None) == fit
+
+
 async def test_others_get_their_turn_while_a_large_mail_is_looked_at() -> None:
     looking, turns = asyncio.create_task(unfit(_just(b"x\r\n" * SLICE))), 0
     while not looking.done():

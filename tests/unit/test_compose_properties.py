@@ -5,6 +5,7 @@ repair it had to make is an error. `-m slow` holds the same claims on 100,000 le
 """
 
 import re
+from binascii import a2b_base64, a2b_qp
 from dataclasses import dataclass, replace
 from email import message_from_bytes, message_from_string
 from email.errors import NonASCIILocalPartDefect
@@ -24,6 +25,7 @@ from typing_extensions import override
 
 from consumer.core.compose import Letter, Part, compose, header_allowed, needs_smtputf8
 from consumer.core.mail import Address
+from consumer.core.mime import body
 from tests import dice
 
 MESSAGE_ID = "<0123456789abcdef0123456789abcdef@shop.example>"
@@ -297,6 +299,24 @@ def test_both_parsers_read_back_addresses_beyond_ascii(letter: Letter) -> None:
 @given(st.one_of(letters, utf8_letters))
 def test_a_mail_is_7_bit_with_crlf_and_short_lines_only(letter: Letter) -> None:
     assert_travels(letter)
+
+
+QUOTED = re.compile(rb"[^\t\r\n -<>-~]")
+
+
+@given(
+    st.lists(st.sampled_from(["a", "bcdefgh", "=", "ü", "ж", "字", "😀", "\0", ".", " ", "\n"]), min_size=1).map(
+        "".join
+    )
+)
+def test_a_body_is_quoted_printable_where_a_sixth_of_it_at_most_has_to_be_quoted(text: str) -> None:
+    encoding, content = body(text)
+    plain = (text if text.endswith("\n") else f"{text}\n").replace("\n", "\r\n").encode()
+    few = 6 * len(QUOTED.findall(plain)) <= len(plain)
+    expected = b"7bit" if text.isascii() and "\0" not in text else b"quoted-printable" if few else b"base64"
+    assert encoding == expected
+    decode = {b"7bit": bytes, b"quoted-printable": a2b_qp, b"base64": a2b_base64}
+    assert decode[encoding](content) == plain
 
 
 @pytest.mark.slow
