@@ -47,7 +47,7 @@ class Desk(ValidationDesk, Protocol):
         """The progress, with an answer for each recipient that must not be written to."""
         ...
 
-    async def permit(self, work: Work) -> float | None:
+    def permit(self, work: Work) -> Awaitable[float | None]:
         """Leave to send: see `ports.Permit`."""
         ...
 

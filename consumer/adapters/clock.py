@@ -3,23 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable
-
-from typing_extensions import override
-
-from consumer.ports import Clock
+from functools import partial
 
 # CLOCK_MONOTONIC stands still while the machine sleeps: a grant would outlive its lifetime.
 _ELAPSED: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-class SystemClock(Clock):
-    @override
-    def now(self) -> float:
-        return time.time()
+class SystemClock:
+    """The port `Clock`."""
 
-    @override
-    def elapsed(self) -> float:
-        return time.clock_gettime(_ELAPSED)
+    # The machine's own functions: each mail looks at the time a score of times.
+    now = staticmethod(time.time)
+    elapsed = staticmethod(partial(time.clock_gettime, _ELAPSED))
 
 
 async def watch_loop(report: Callable[[float], None], *, every: float = 0.25) -> None:

@@ -255,27 +255,25 @@ class Owned:
             self._want(work)
             await self._granting.wait()
             ending = await self._world.delivery.handle(work, self)
-        endings: tuple[tuple[Work, Ending], ...] = ((work, ending),)
-        if isinstance(ending, Ordered) and state is not None:
-            endings = await self._orders.obey(work, ending.command, state)
-        if state is self.state:
-            # No await in here: the tick that holds a command's outcome also holds what it did.
-            for one, how in endings:
-                self._end(one, how)
+        if not isinstance(ending, Ordered):
+            self._end(work, ending, state)
+        elif state is not None:
+            # No await from here on: the tick that holds a command's outcome also holds what it did.
+            for one, how in await self._orders.obey(work, ending.command, state):
+                self._end(one, how, state)
 
-    def _end(self, work: Work, ending: Ending) -> None:
-        state = self.state
-        if state is None:
+    def _end(self, work: Work, ending: Ending, state: Partition | None) -> None:
+        if state is None or state is not self.state:
             return
-        waited = work.offset in state.parking
-        state.end(work, ending, self._world.clock.now())
+        now, waited = self._world.clock.now(), work.offset in state.parking
+        state.end(work, ending, now)
         if isinstance(ending, Later):
             self._world.kept.put(work.record)
         self._permits.pop(work.offset, None)
-        seconds = self._world.clock.now() - work.record.timestamp
-        self._world.observer.ended(work.record.at, ending, seconds, waited=waited)
+        self._world.observer.ended(work.record.at, ending, now - work.record.timestamp, waited=waited)
         self._want(work)
-        self._stirred.set()
+        if state.parking:
+            self._stirred.set()
 
     def _forget(self) -> None:
         """Somebody else had it since: nothing that we knew or did here holds any more."""
@@ -306,7 +304,7 @@ class Owned:
         tasks = {work.offset: task for task, (work, _) in self._works.items()}
         for work in surplus:
             tasks[work.offset].cancel()
-            self._end(work, Later(Reason.SHARE, self._world.clock.now(), work.progress))
+            self._end(work, Later(Reason.SHARE, self._world.clock.now(), work.progress), self.state)
 
     # delivery's desk
 
@@ -328,14 +326,16 @@ class Owned:
             return progress
         return self.state.listed.screen(request, values, progress, self._world.clock.now())
 
-    async def permit(self, work: Work) -> float | None:
+    def permit(self, work: Work) -> asyncio.Future[float | None]:
         """Ask for an intent: the answer comes with the tick that holds it."""
+        answer: asyncio.Future[float | None] = self._loop.create_future()
         if self.state is None or not self._granting.is_set():
-            return None
-        answer = self._permits[work.offset] = self._loop.create_future()
+            answer.set_result(None)
+            return answer
+        self._permits[work.offset] = answer
         self.state.ask(work.offset)
         self._want(work)
-        return await answer
+        return answer
 
     def _answer(self, offset: int, until: float | None) -> None:
         future = self._permits.pop(offset, None)
@@ -436,7 +436,7 @@ class Owned:
         subject = entry.subject(self.number)
         ending = Concluded(subject, Expired("no longer in the request topic", entry.progress.attempts), entry.digest)
         record = Record(subject.at, None, None)
-        self._end(state.unpark(entry, record), ending)
+        self._end(state.unpark(entry, record), ending, state)
 
 
 __all__ = ["Hearing", "Owned", "World"]

@@ -57,6 +57,7 @@ class Room:
         self.enough = min(ENOUGH, most)
         self.kept = most // 8
         self.patience = 1.0
+        self.free = most
         self._most = most
         self._taken = 0
         self._ended = 0
@@ -87,18 +88,16 @@ class Room:
     def taken(self) -> int:
         return self._taken
 
-    @property
-    def free(self) -> int:
-        return max(0, self._most - self._taken)
-
     def take(self) -> None:
         """One more is in flight."""
         self._taken += 1
+        self.free = max(0, self._most - self._taken)
 
     def give_back(self) -> None:
         """It has ended, or waits."""
         self._taken -= 1
         self._ended += 1
+        self.free = max(0, self._most - self._taken)
         self._freed.set()
 
     async def available(self) -> None:

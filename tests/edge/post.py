@@ -10,7 +10,7 @@ from consumer.adapters.smtp import PoolLimits, SmtpOptions, SmtpTransport, Timeo
 from consumer.core.attempt import Attempt, Stage
 from consumer.core.mail import Address, Mail
 from consumer.core.tenant import Relay, Scheme
-from consumer.ports import Tokens
+from consumer.ports import Clock, Tokens
 from devtools.certificates import Certificates
 from devtools.relay import Relay as TestRelay
 from devtools.relay_script import Manner, Script
@@ -82,7 +82,7 @@ async def posting(
     how: SmtpOptions | None = None,
     name: Callable[[int], Relay] = lambda port: Relay("127.0.0.1", port, Scheme.PLAIN),
     extensions: tuple[str, ...] = PIPELINED,
-    clock: SystemClock = CLOCK,
+    clock: Clock = CLOCK,
     tokens: Tokens | None = None,
 ) -> AsyncIterator[Post]:
     """A relay that keeps to the script, and a transport for it; both closed at the end."""

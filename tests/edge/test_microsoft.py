@@ -21,7 +21,7 @@ from consumer.core.circuit import Cause
 from consumer.core.probe import Probed, Reached, Stopped
 from consumer.core.remedy import why
 from consumer.core.tenant import MicrosoftAccount, Relay, Scheme
-from consumer.ports import NoToken
+from consumer.ports import Clock, NoToken
 from devtools.certificates import Certificates, write_certificates
 from devtools.relay import Relay as ScriptedRelay
 from devtools.relay_script import Manner, Say, Script
@@ -33,14 +33,19 @@ SECRET = "open-sesame"
 AWAY = NoToken("token-unavailable")
 
 
-class Moved(SystemClock):
+class Moved(Clock):
     """The time, moved forward at will."""
 
     ahead = 0.0
+    _clock = SystemClock()
 
     @override
     def elapsed(self) -> float:
-        return super().elapsed() + self.ahead
+        return self._clock.elapsed() + self.ahead
+
+    @override
+    def now(self) -> float:
+        return self._clock.now()
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +60,7 @@ async def endpoint(certificates: Certificates) -> AsyncIterator[TokenEndpoint]:
 
 
 @asynccontextmanager
-async def asking(
-    endpoint: TokenEndpoint, clock: SystemClock = CLOCK, within: float = 5.0
-) -> AsyncIterator[MicrosoftTokens]:
+async def asking(endpoint: TokenEndpoint, clock: Clock = CLOCK, within: float = 5.0) -> AsyncIterator[MicrosoftTokens]:
     tokens = MicrosoftTokens(clock, ca_file=str(endpoint.certificates.authority), waits=Waits(total=within))
     try:
         yield tokens
