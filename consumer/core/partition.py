@@ -459,6 +459,11 @@ class Partition:
         )
 
     @property
+    def load(self) -> int:
+        """How many intents and outcomes are to be written: nearly all that a busy partition writes."""
+        return len(self.asked) + len(self._outcomes)
+
+    @property
     def advanced(self) -> bool:
         """Whether the offset is to be committed, if only alone."""
         return self._advanced

@@ -365,16 +365,16 @@ class Owned:
             self._wanted.clear()
             self._got_on = clock.elapsed()
         await asyncio.sleep(max(pace.gather, self._last_tick + pace.between_ticks - clock.elapsed()))
-        # Who stood in line waits for more of its kind, which saves ticks. Nobody else is to wait for that.
+        # Who stood in line waits for more of its kind, which saves ticks. Nobody else is to wait for that, nor a full one.
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, pace.gather_under_load - pace.gather)):
                 await self._prompt.wait()
         self._prompt.clear()
 
     def _want(self, work: Work) -> None:
-        """Something is to be written; soon, unless its request has stood in line."""
+        """Something is to be written; soon, unless its request has stood in line and few are waiting with it."""
         self._wanted.set()
-        if work.prompt:
+        if work.prompt or (self.state is not None and self.state.load >= self._world.pace.worth_a_tick):
             self._prompt.set()
 
     async def _tick(self, state: Partition) -> None:

@@ -35,6 +35,7 @@ class Pace:
     listen_within: float = 1.0
     gather: float = 0.010  # from the first event to its tick
     gather_under_load: float = 0.1  # the same where all that waits for it has stood in line
+    worth_a_tick: int = 200  # intents and outcomes that make it go at once: more would hardly lower its price for each
     between_ticks: float = 0.025
     offset_alone: float = 1.0
     grant_lifetime: float = 5.0  # shorter than the transaction timeout, and that than the session timeout

@@ -1,6 +1,7 @@
 """The way of a request, from its record to its outcome."""
 
 import asyncio
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -34,6 +35,15 @@ async def test_a_thousand_requests_have_a_thousand_outcomes() -> None:
     assert {type(one.outcome) for one in outcomes} == {Accepted}
     assert len({one.subject.id for one in outcomes}) == 1_000
     assert len(setup.outbox.bodies) == 1_000
+
+
+async def test_a_full_tick_does_not_wait_for_more() -> None:
+    setup = Setup(tenants=(tenant(h_limit=5_000),))
+    setup.pace = replace(setup.pace, gather_under_load=3_600.0, worth_a_tick=10)
+    async with running(setup):
+        for number in range(200):  # those that do not fit into the first burst stand in line
+            setup.request(f"r-{number}")
+        await setup.outcomes(150)
 
 
 async def test_what_cannot_be_read_is_one_outcome_and_the_partition_goes_on() -> None:

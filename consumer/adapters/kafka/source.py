@@ -69,7 +69,8 @@ class KafkaSource:
             rebalance_timeout_ms=round(membership.rebalance_timeout * 1000),
             # Progress is watched by ourselves: the client's own watch is switched off by a call that raises.
             max_poll_interval_ms=24 * 3600 * 1000,
-            fetch_max_wait_ms=500,
+            # A broker is asked one thing at a time: while it waits for partitions that are empty, a full one waits too.
+            fetch_max_wait_ms=100,
             # Of each partition as much is held twice, as it came and unpacked; the default is 1 MB.
             max_partition_fetch_bytes=READ_AHEAD,
         )
