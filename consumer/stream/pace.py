@@ -78,7 +78,7 @@ class Room:
             self.patience = max(patience, self.patience - (self.patience - patience) / 32)  # lost within seconds
             rate = (self._ended - ended) / (now - before)
             enough = min(max(ENOUGH, rate * ENOUGH_FOR), self._most * 5 / 8)
-            self.enough += round((enough - self.enough) / 4)
+            self.enough = max(round(enough), self.enough + round((enough - self.enough) / 4))  # less by and by
             before, used, ended = now, spent, self._ended
 
     def ticked(self, seconds: float) -> None:
