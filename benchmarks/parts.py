@@ -105,7 +105,7 @@ def _figures(found: Sequence[Figures]) -> dict[str, list[float]]:
 
 
 def _growth(run: Run) -> Iterator[Row]:
-    course = Course(run.scale.mails(6_000))
+    course = Course(run.scale.mails(12_000))
     over = {f"{count:,} tenant{'s' * (count > 1)}": replace(course, tenants=count) for count in (1, 10, 1_000, 10_000)}
     title = f"{OURS.name}, {course.name}, {course.mails:,} mails"
     yield from _in_turns(run, f"{title}, 6 partitions", {name: (OURS, one) for name, one in over.items()})
@@ -173,17 +173,17 @@ _FAR = 0.020
 
 
 def _far(kind: Kind) -> tuple[Course, Course]:
-    return Course(4_000, 20, _FAR, kind), Course(8_000, 100, _FAR, kind)
+    return Course(6_000, 20, _FAR, kind), Course(16_000, 100, _FAR, kind)
 
 
 PARTS: Mapping[str, Plan] = {
-    "fast": _beside((Course(10_000),), _ALL),
+    "fast": _beside((Course(20_000),), _ALL),
     "far": _beside(_far(Kind.SINK), _ALL),
     "trips": _beside(tuple(Course(3_000, 20, trip) for trip in (0.005, 0.010, 0.050, 0.100)), _ALL, rounds=1),
     "starttls": _beside(_far(Kind.STARTTLS), (PLAIN, OURS)),
     "postfix": _beside((Course(4_000, kind=Kind.POSTFIX),), _ALL),
     "growth": Plan(_growth, (Kind.SINK,)),
-    "workers": _beside((Course(10_000), Course(4_000, 20, _FAR)), (OURS, TWO)),
+    "workers": _beside((Course(20_000), Course(6_000, 20, _FAR)), (OURS, TWO)),
     "latency": Plan(_latency, (Kind.SINK,)),
     "memory": Plan(_memory, (Kind.SINK,)),
     "takeover": Plan(_takeover),
