@@ -5,7 +5,7 @@ gets a type error on the next line. What is written down, counted and logged han
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
