@@ -117,13 +117,19 @@ def _addresses(
 
 
 def signed(request: Request, tenant: Tenant) -> tuple[str, str]:
-    """The sender as it was written, and the Message-ID: what an outcome tells of a mail.
-
-    `from` comes only with a connection of the request's own; else the tenant's; else no-reply at its domain.
-    """
-    own = tenant.from_address or f"no-reply@{tenant.domain}"
+    """The sender as it was written, and the Message-ID: what an outcome tells of a mail."""
+    own = _own_sender(tenant)
     sender = request.email.sender or own
     return sender, message_id(request.tenant, request.id, _domain(sender, own))
+
+
+def sender_of(request: Request, tenant: Tenant) -> str:
+    """`from` comes only with a connection of the request's own; else the tenant's; else no-reply at its domain."""
+    return request.email.sender or _own_sender(tenant)
+
+
+def _own_sender(tenant: Tenant) -> str:
+    return tenant.from_address or f"no-reply@{tenant.domain}"
 
 
 @lru_cache(maxsize=256)
