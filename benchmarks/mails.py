@@ -36,10 +36,10 @@ class Ticks:
     def __init__(self) -> None:
         self._waiting: list[asyncio.Future[float | None]] = []
 
-    async def permit(self) -> float | None:
+    def permit(self) -> asyncio.Future[float | None]:
         turn: asyncio.Future[float | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
-        return await turn
+        return turn
 
     async def tick(self) -> None:
         while True:

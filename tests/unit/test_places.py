@@ -3,23 +3,46 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from consumer.adapters.smtp.places import Places
 
 
+def future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(eq=False)
+class One:
+    """Somebody who wants a place."""
+
+    turn: asyncio.Future[None] = field(default_factory=future)
+    placed: bool = False
+
+    def place(self) -> None:
+        self.placed = True
+        self.turn.set_result(None)
+
+
+def places_for(number: int) -> Places[One]:
+    return Places(number, One.place)
+
+
 @asynccontextmanager
-async def place(places: Places, lane: str) -> AsyncIterator[None]:
+async def place(places: Places[One], lane: str) -> AsyncIterator[None]:
     """Hold one, once it is this lane's turn."""
-    if not places.take():
-        await places.wait(lane)
+    one = One()
+    places.ask(lane, one)
     try:
+        await one.turn
         yield
     finally:
-        places.release()
+        if one.placed:
+            places.release()
 
 
 async def test_the_flood_of_one_lane_does_not_hold_up_another() -> None:
-    places, order = Places(1), list[str]()
+    places, order = places_for(1), list[str]()
 
     async def mail(lane: str) -> None:
         async with place(places, lane):
@@ -37,7 +60,7 @@ async def test_the_flood_of_one_lane_does_not_hold_up_another() -> None:
 
 
 async def test_who_is_cancelled_in_the_moment_of_its_turn_passes_the_place_on() -> None:
-    places = Places(1)
+    places = places_for(1)
     async with asyncio.TaskGroup() as tasks:
         async with place(places, "a"):
             cancelled = tasks.create_task(_hold(places))
@@ -48,13 +71,13 @@ async def test_who_is_cancelled_in_the_moment_of_its_turn_passes_the_place_on() 
             pass
 
 
-async def _hold(places: Places) -> None:
+async def _hold(places: Places[One]) -> None:
     async with place(places, "a"):
         await asyncio.Event().wait()
 
 
 async def test_more_places_are_given_out_at_once_and_fewer_when_they_come_back() -> None:
-    places, holding = Places(1), list[int]()
+    places, holding = places_for(1), list[int]()
 
     async def hold(number: int, until: asyncio.Event) -> None:
         async with place(places, "a"):

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TypeAlias
 
 from consumer.adapters.smtp.content import stuffed, whole
 from consumer.adapters.smtp.dialer import Connection, OnStage
@@ -17,7 +17,7 @@ from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.link import Flight, LinkError
 from consumer.adapters.smtp.options import Timeouts
 from consumer.adapters.smtp.reasons import EndedError, Reason, refused
-from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage
+from consumer.core.attempt import Answered, Attempt, InDoubt, Lapsed, NotSent, Stage, Withheld
 from consumer.core.mail import Mail
 from consumer.core.reply import Reply
 from consumer.ports import Clock
@@ -25,6 +25,8 @@ from consumer.ports import Clock
 RESET = "RSET\r\n"
 RCPT = "RCPT TO:<%s>\r\n"
 
+Found: TypeAlias = Connection | NotSent | Withheld | Lapsed | None
+"""What a mail is told in its turn; None: leave to open a connection."""
 
 Lend = Callable[[Connection, float], bytes]
 """What the next mail says behind the end of a body, at this moment: its envelope; nothing where there is none."""
@@ -42,15 +44,17 @@ class Terms:
 class Conversation:
     """What is said about one mail.
 
+    `turn` is done when it has come to a connection, or cannot; `placed` tells whether it holds a place on the way there.
     `begun` tells whether its envelope was said behind the body of another, `heard` whether the relay said anything at
     all, `clean` whether another conversation may follow.
     """
 
     __slots__ = (
-        *("begun", "clean", "connection", "heard", "leave", "mail"),
+        *("begun", "clean", "connection", "heard", "leave", "mail", "placed", "turn"),
         *("_behind", "_ended", "_flight", "_in_flight", "_recipients", "_stage", "_terms"),
     )
 
+    turn: asyncio.Future[Found]
     connection: Connection
     _flight: Flight
 
@@ -63,18 +67,19 @@ class Conversation:
         self._ended = False
         self._in_flight = False
         self._behind = False
+        self.placed = False
         self.begun = False
         self.heard = False
         self.clean = True
 
-    def begin(self, connection: Connection, answered: asyncio.Future[Any]) -> bytes:
-        """The envelope, to be written behind a body; `answered` once it is. Nothing where it cannot be said here."""
+    def begin(self, connection: Connection) -> bytes:
+        """The envelope, to be written behind a body; its turn comes with the replies. Nothing where it cannot be said."""
         if self._unfit(connection):
             return b""
         self._take_up(connection)
         self.begun = True
         commands, within = self._envelope()
-        self._flight = connection.link.expect(within, answered)
+        self._flight = connection.link.expect(within, self.turn)
         return commands
 
     async def hold(self, connection: Connection, lend: Lend) -> Attempt:

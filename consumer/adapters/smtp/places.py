@@ -1,19 +1,20 @@
 """Who may come near a connection next: places given out in turns."""
 
-import asyncio
+from collections.abc import Callable
+from typing import Generic
 
 from typing_extensions import override
 
-from consumer.adapters.smtp.turns import Turns
+from consumer.adapters.smtp.turns import Turns, W
 
 
-class Places:
-    """So many places, fairly shared by lane."""
+class Places(Generic[W]):
+    """So many places, fairly shared by lane. `placed` is told who has one, in that moment."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, placed: Callable[[W], None]) -> None:
         self._number = self._free = number
-        self._turns = Turns[None]()
-        self._loop = asyncio.get_running_loop()  # once: before Python 3.12 it is a system call each time
+        self._placed = placed
+        self._turns = Turns[W]()
 
     @override
     def __repr__(self) -> str:
@@ -35,23 +36,13 @@ class Places:
         self._number = number
         self._give_out()
 
-    def take(self) -> bool:
-        """Have a place, to be given back by `release`, if there is one and nobody waits for it."""
-        if self._free <= 0 or (self._turns.lanes and self._turns.first() is not None):
-            return False
-        self._free -= 1
-        return True
-
-    async def wait(self, lane: str) -> None:
-        """Have a place, to be given back by `release`, once it is this lane's turn."""
-        turn: asyncio.Future[None] = self._loop.create_future()
-        self._turns.add(lane, turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.release()
-            raise
+    def ask(self, lane: str, one: W) -> None:
+        """A place, to be given back by `release`: now, if there is one and nobody waits for it, or in this lane's turn."""
+        if self._free > 0 and not self.wanted:
+            self._free -= 1
+            self._placed(one)
+        else:
+            self._turns.add(lane, one)
 
     def release(self) -> None:
         """It is free again."""
@@ -60,6 +51,6 @@ class Places:
             self._give_out()
 
     def _give_out(self) -> None:
-        while self._free > 0 and (turn := self._turns.take()) is not None:
+        while self._free > 0 and (one := self._turns.take()) is not None:
             self._free -= 1
-            turn.set_result(None)
+            self._placed(one)

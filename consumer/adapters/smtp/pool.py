@@ -8,18 +8,20 @@ nobody tries for a while, and then one mail alone, so that one wrong password is
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from typing_extensions import override
 
 from consumer.adapters.smtp.ahead import Ahead
-from consumer.adapters.smtp.conversation import Conversation
+from consumer.adapters.smtp.conversation import Conversation, Found
 from consumer.adapters.smtp.dialer import Connection
+from consumer.adapters.smtp.leave import Answer
 from consumer.adapters.smtp.options import PoolLimits
 from consumer.adapters.smtp.places import Places
 from consumer.adapters.smtp.reasons import OURS
 from consumer.adapters.smtp.turns import Turns
-from consumer.core.attempt import Answered, Attempt, NotSent, Withheld
+from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Withheld
 from consumer.core.circuit import Cause, Circuit, Width, asks_for_less, breaks_off, cause_of, locks_out
 from consumer.core.remedy import said, why
 from consumer.core.tenant import Relay
@@ -49,8 +51,6 @@ class Dial(Protocol):
 OnCircuit: TypeAlias = Callable[[Relay, Circuit, Cause | None], None]
 """Told when a relay's circuit opens, stays open after a probe, or closes; and what it was open for before."""
 
-_Found: TypeAlias = Connection | NotSent | Withheld | None  # None: leave to open one
-
 
 class Pool:
     """Connections of one relay. Its repr names no relay."""
@@ -62,7 +62,7 @@ class Pool:
         self.width = Width(relay.max_connections or limits.connections)
         self.circuit = Circuit(limits.pauses)
         self.ahead = Ahead(limits, clock.elapsed())
-        self.places = Places(self.width.size + self.ahead.number)
+        self.places = Places(self.width.size + self.ahead.number, self._placed)
         self.open = 0
         self.used = 0
         self.opening = 0
@@ -75,8 +75,7 @@ class Pool:
         self._clock = clock
         self._loop = asyncio.get_running_loop()  # once: before Python 3.12 it is a system call each time
         self._on_circuit = on_circuit
-        self._waiting = Turns[_Found]()
-        self._conversations: dict[asyncio.Future[_Found], Conversation] = {}  # of those who wait
+        self._waiting = Turns[Conversation]()
         self._barred = False  # while the circuit is open nobody goes on, not even over connections that stand
         self._ended: NotSent | None = None
         self._proven = False
@@ -128,26 +127,32 @@ class Pool:
         knows = self.circuit.remembered(now) or self.width.remembered(now) or not self.hurried(now)
         return not (self.open or self.places.taken or self.waiting or knows)
 
-    async def take(self, conversation: Conversation) -> Connection | NotSent | Withheld:
-        """A connection, when it is this mail's turn, perhaps with its envelope answered; NotSent where none can be had."""
+    def approach(self, conversation: Conversation) -> None:
+        """On its way to a connection: a place, leave where others send meanwhile, its turn. `take` waits for all that."""
+        conversation.turn = self._loop.create_future()
+        self.places.ask(conversation.mail.lane, conversation)
+
+    def line_up(self, conversation: Conversation) -> None:
+        """The last part of that way."""
+        conversation.turn = self._loop.create_future()
+        self._line_up(conversation)
+
+    async def take(self, conversation: Conversation) -> Connection | NotSent | Withheld | Lapsed:
+        """A connection, when it is this mail's turn, perhaps with its envelope answered; or why there is none."""
         while True:
-            found = self._at_once()
+            try:
+                found = await conversation.turn
+            except asyncio.CancelledError:
+                self._given_up(conversation)
+                raise
+            if conversation.begun:
+                return conversation.connection
             if found is None:
-                turn = self._line_up(conversation)
-                try:
-                    found = await turn
-                except asyncio.CancelledError:
-                    self._given_up(conversation, turn)
-                    raise
-                finally:
-                    del self._conversations[turn]
-                if conversation.begun:
-                    return conversation.connection
-                if found is None:
-                    # Refused one more (a relay's own limit)? If others stand, wait for one of them.
-                    found = await self._open()
-                    if isinstance(found, NotSent) and found.reason not in OURS and self.open != self.opening:
-                        continue
+                # Refused one more (a relay's own limit)? If others stand, wait for one of them.
+                found = await self._open()
+                if isinstance(found, NotSent) and found.reason not in OURS and self.open != self.opening:
+                    self.line_up(conversation)
+                    continue
             if isinstance(found, Connection):
                 found.hurried = self.hurried(self._clock.elapsed())
             return found
@@ -175,19 +180,18 @@ class Pool:
             return b""
         if self._worn(connection, now, connection.users):
             return b""
-        first = self._waiting.first()
-        if first is None:
+        conversation = self._waiting.first()
+        if conversation is None:
             self._starve()
             return b""
-        conversation = self._conversations[first]
         if now >= conversation.leave.until:
             return b""
         self._waiting.take()
         connection.users += 1
         connection.hurried = True
-        envelope = conversation.begin(connection, first)
+        envelope = conversation.begin(connection)
         if not envelope:  # it finds out why, in its own turn
-            first.set_result(connection)
+            conversation.turn.set_result(connection)
         return envelope
 
     def served(self, now: float) -> None:
@@ -238,28 +242,46 @@ class Pool:
         connection.users += 1
         self._answer(connection)
 
-    def _answer(self, found: _Found) -> None:
-        if (turn := self._waiting.take()) is not None:
-            turn.set_result(found)
+    def _answer(self, found: Found) -> None:
+        if (conversation := self._waiting.take()) is not None:
+            conversation.turn.set_result(found)
 
-    def _at_once(self) -> Connection | None:
-        """One that is idle, where nobody is before."""
-        if not self.idle or (self._waiting.lanes and self._waiting.first() is not None):
-            return None
-        connection = self._newest_idle()
-        if connection is not None:
-            connection.users += 1
-        return connection
+    def _placed(self, conversation: Conversation) -> None:
+        """It has a place. To a busy relay: leave is asked for while others send. Otherwise only just before DATA."""
+        conversation.placed = True
+        if (withheld := self.withheld()) is not None:
+            conversation.turn.set_result(withheld)
+        elif self.crowded and self.hurried(now := self._clock.elapsed()):
+            conversation.leave.ask_ahead(partial(self._granted, conversation, now))
+        else:
+            self._line_up(conversation)
 
-    def _line_up(self, conversation: Conversation) -> asyncio.Future[_Found]:
-        turn: asyncio.Future[_Found] = self._loop.create_future()
-        self._waiting.add(conversation.mail.lane, turn)
-        self._conversations[turn] = conversation
+    def _granted(self, conversation: Conversation, asked: float, answer: Answer) -> None:
+        """The leave that was asked for ahead has been answered."""
+        turn, error = conversation.turn, None if answer.cancelled() else answer.exception()
+        if turn.done():  # the mail was given up meanwhile
+            return
+        if answer.cancelled():
+            turn.cancel()
+        elif error is not None:
+            turn.set_exception(error)
+        else:
+            now = self._clock.elapsed()
+            self.ahead.granted(now - asked)
+            conversation.leave.answered(answer.result())
+            if now >= conversation.leave.until:
+                turn.set_result(Lapsed())
+            else:
+                self._line_up(conversation)
+
+    def _line_up(self, conversation: Conversation) -> None:
+        self._waiting.add(conversation.mail.lane, conversation)
         self.dispatch()
-        return turn
 
-    def _given_up(self, conversation: Conversation, turn: asyncio.Future[_Found]) -> None:
-        """What was given to somebody who was cancelled in the same moment."""
+    def _given_up(self, conversation: Conversation) -> None:
+        """Who was cancelled on the way gives back what it was given in the same moment."""
+        turn = conversation.turn
+        conversation.leave.withdraw()
         if conversation.begun:
             self.give_back(conversation.connection, clean=False)
         elif turn.done() and not turn.cancelled():

@@ -16,7 +16,7 @@ from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import SmtpOptions
 from consumer.adapters.smtp.pool import Pool, Room
 from consumer.adapters.smtp.reasons import Reason
-from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Stage
+from consumer.core.attempt import Answered, Attempt, NotSent, Stage
 from consumer.core.circuit import Cause, Circuit
 from consumer.core.mail import Mail
 from consumer.core.overview import CircuitNow
@@ -83,23 +83,13 @@ class SmtpTransport(ports.Transport):
         pool = self._pool(relay)
         if (withheld := pool.withheld()) is not None:
             return withheld
-        waited = not pool.places.take()
-        if waited:
-            await pool.places.wait(mail.lane)
+        conversation = Conversation(mail, Leave(permit, self._clock), self._terms)
+        pool.approach(conversation)
         try:
-            if waited and (withheld := pool.withheld()) is not None:
-                return withheld
-            leave = Leave(permit, self._clock)
-            # A busy relay: leave is asked for while others send. Otherwise only just before DATA.
-            if pool.crowded and pool.hurried(asked := self._clock.elapsed()):
-                await leave.ask()
-                now = self._clock.elapsed()
-                pool.ahead.granted(now - asked)
-                if now >= leave.until:
-                    return Lapsed()
-            return await self._send(mail, pool, leave)
+            return await self._send(conversation, pool)
         finally:
-            pool.places.release()
+            if conversation.placed:
+                pool.places.release()
 
     def snapshot(self) -> PoolsSnapshot:
         pools = self._pools.values()
@@ -135,9 +125,8 @@ class SmtpTransport(ports.Transport):
             for link in links:
                 link.abort()
 
-    async def _send(self, mail: Mail, pool: Pool, leave: Leave) -> Attempt:
+    async def _send(self, conversation: Conversation, pool: Pool) -> Attempt:
         for stale in range(MOST_STALE + 1):
-            conversation = Conversation(mail, leave, self._terms)
             connection = await pool.take(conversation)
             if not isinstance(connection, Connection):
                 return connection
@@ -154,6 +143,8 @@ class SmtpTransport(ports.Transport):
                     pool.outlived()
                 if stale < MOST_STALE and used and _given_up(attempt, conversation):
                     pool.retire_idle()
+                    conversation = Conversation(conversation.mail, conversation.leave, self._terms)
+                    pool.line_up(conversation)
                     continue
             pool.learn(attempt, now)
             return attempt
