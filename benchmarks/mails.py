@@ -67,7 +67,7 @@ def _mail(number: int) -> Mail:
 
 async def _measure(port: int, mails: int, connections: int, rounds: int) -> None:
     limits = PoolLimits(connections=connections, messages=1000)
-    transport = SmtpTransport(_CLOCK, SmtpOptions(limits=limits, allow_plaintext=True), on_stage=lambda *_: None)
+    transport = SmtpTransport(_CLOCK, SmtpOptions(limits=limits, allow_plaintext=True), on_stages=lambda *_: None)
     relay, ticks, seconds, walls = Relay("127.0.0.1", port, Scheme.PLAIN), Ticks(), list[float](), list[float]()
     async with asyncio.TaskGroup() as tasks:
         ticking = tasks.create_task(ticks.tick())

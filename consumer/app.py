@@ -158,7 +158,7 @@ class App:
         self._transport = SmtpTransport(
             self._clock,
             smtp_options(settings.smtp),
-            on_stage=metrics.stage,
+            on_stages=metrics.stages,
             on_circuit=metrics.circuit_opened,
             reach=reach,
             tokens=self._tokens,

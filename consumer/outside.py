@@ -67,7 +67,7 @@ def guard_of(network: NetworkGuard) -> Guard:
 def prober_of(smtp: Smtp, metrics: Metrics, clock: Clock, reach: Reach, tokens: Tokens) -> SmtpProber:
     """The way to relays without a mail, past the same guard as with one."""
     options = smtp_options(smtp)
-    dialer = Dialer(clock, options, on_stage=metrics.stage, reach=reach, tokens=tokens)
+    dialer = Dialer(clock, options, on_stages=metrics.stages, reach=reach, tokens=tokens)
     return SmtpProber(dialer, clock, options.timeouts, smtp.validation_timeout.total_seconds())
 
 

@@ -112,7 +112,7 @@ def test_the_lag_of_a_partition_goes_with_it() -> None:
 
 def test_each_fact_moves_its_metric() -> None:
     metrics = Metrics()
-    metrics.stage(Stage.BODY, 0.5)
+    metrics.stages((Stage.BODY,), (0.5,))
     metrics.ticked(0.02, 7)
     metrics.in_flight(4)
     metrics.assigned(6)

@@ -89,9 +89,7 @@ async def posting(
     manner = manner or Manner("plain", extensions)
     async with TestRelay(manner, script, certificates=certificates) as relay:
         stages: list[Stage] = []
-        transport = SmtpTransport(
-            clock, how or options(), tokens=tokens, on_stage=lambda stage, _: stages.append(stage)
-        )
+        transport = SmtpTransport(clock, how or options(), tokens=tokens, on_stages=lambda some, _: stages.extend(some))
         try:
             yield Post(transport, relay, name(relay.port), stages)
         finally:

@@ -94,7 +94,7 @@ def test_each_metric_has_one_head_and_each_series_one_line(one: Metrics, other: 
 def test_what_a_process_has_counted_stays_when_it_ends_and_how_it_stood_goes(one: Metrics, other: Metrics) -> None:
     for metrics in (one, other):
         metrics.concluded("rejected", 0.2)
-        metrics.stage(Stage.BODY, 0.5)
+        metrics.stages((Stage.BODY,), (0.5,))
         metrics.parked({Reason.WINDOW: 2})
         metrics.in_flight(1)
     merged = told(one, other)

@@ -325,7 +325,7 @@ async def probing(
 ) -> AsyncIterator[tuple[Probed, ScriptedRelay]]:
     manner = Manner("plain", PIPELINED, mechanisms=(), xoauth2=endpoint.knows if lets_in else lambda *_: False)
     async with asking(endpoint) as tokens, ScriptedRelay(manner, script) as relay, asyncio.timeout(10):
-        dialer = Dialer(CLOCK, options(), on_stage=lambda *_: None, reach=reach, tokens=tokens)
+        dialer = Dialer(CLOCK, options(), on_stages=lambda *_: None, reach=reach, tokens=tokens)
         prober = SmtpProber(dialer, CLOCK, PATIENT, 1.0)
         yield await prober.probe(named(endpoint, relay.port, secret)), relay
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.adapters.smtp.content import BLOCK, SLICE, stuffed, unfit
+from consumer.adapters.smtp.content import BARE_END, BLOCK, SLICE, checked, end_of, ready, stuffed
 from consumer.core.attempt import Answered, NotSent, Stage
 from consumer.core.compose import Letter, compose
 from consumer.core.mail import Address, Mail
@@ -52,8 +52,9 @@ async def test_dots_and_ends_arrive_as_they_were(body: bytes, extensions: tuple[
 @given(st.lists(st.binary(max_size=9).map(lambda part: part.replace(b"\r", b".").replace(b"\n", b".")), max_size=9))
 def test_only_the_end_is_a_lone_dot(lines: list[bytes]) -> None:
     content = b"".join(line + b"\r\n" for line in lines)
-    wire = b"".join(block for block, _ in stuffed(content))
+    wire = _wire(content)
 
+    assert ready(_just(content)) == wire[:-3], "in one block it is the same"
     assert (b"\r\n" + wire).find(b"\r\n.\r\n") == len(wire) - 3
     assert [line[1:] if line.startswith(b".") else line for line in wire.split(b"\r\n")[:-2]] == lines
 
@@ -61,7 +62,7 @@ def test_only_the_end_is_a_lone_dot(lines: list[bytes]) -> None:
 @pytest.mark.parametrize("border", range(BLOCK - 4, BLOCK + 3))
 def test_a_dot_at_the_border_of_a_block_is_doubled_like_any_other(border: int) -> None:
     content = b"x" * border + b"\r\n.\r\n..\r\n.a\r\nx\r\n" + b".\r\n" * BLOCK
-    wire = b"".join(block for block, _ in stuffed(content))
+    wire = _wire(content)
 
     assert wire.find(b"\r\n.\r\n") == len(wire) - 5
     lines = wire.removesuffix(b".\r\n").splitlines(keepends=True)
@@ -72,23 +73,29 @@ def test_a_dot_at_the_border_of_a_block_is_doubled_like_any_other(border: int) -
 @pytest.mark.parametrize("end", [b"\r\n", b"\r", b"\n", b"\n\r", b"\r\r\n"])
 async def test_a_bare_line_end_at_the_border_of_a_slice_is_found_like_any_other(border: int, end: bytes) -> None:
     content = b"x" * border + end + b"x" * 2 * SLICE + b"\r\n"
-    assert (await unfit(_just(content)) is None) == (end == b"\r\n")
-    assert (await unfit(_just(content[: border + len(end)])) is None) == (end == b"\r\n")
+    assert (await checked(content) is None) == (end == b"\r\n")
+    assert (await checked(content[: border + len(end)]) is None) == (end == b"\r\n")
 
 
 @given(st.lists(st.sampled_from([b"\r\n", b"\r\n", b"\r", b"\n", b"x", b"\x0b", b"\x85"]), max_size=12).map(b"".join))
 def test_a_mail_is_fit_if_each_cr_and_each_lf_is_half_of_a_line_end(content: bytes) -> None:
     ends = content.count(b"\r\n")
     fit = content.count(b"\r") == content.count(b"\n") == ends
-    assert (asyncio.run(unfit(_just(content))) is None) == fit
+    assert (asyncio.run(checked(content)) is None) == fit
+    assert (ready(_just(content)) != BARE_END) == fit
 
 
 async def test_others_get_their_turn_while_a_large_mail_is_looked_at() -> None:
-    looking, turns = asyncio.create_task(unfit(_just(b"x\r\n" * SLICE))), 0
+    looking, turns = asyncio.create_task(checked(b"x\r\n" * SLICE)), 0
     while not looking.done():
         await asyncio.sleep(0)
         turns += 1
     assert turns >= 3
+
+
+def _wire(content: bytes) -> bytes:
+    blocks = [block for block, _ in stuffed(content)]
+    return b"".join(blocks) + end_of(blocks[-1])
 
 
 def _just(content: bytes) -> Mail:

@@ -60,7 +60,7 @@ async def trying(
     trusted: Path | None = None,
 ) -> AsyncIterator[Try]:
     manner = manner or Manner("smtps" if scheme is Scheme.SMTPS else "smtp", users={"ann": "secret"})
-    dialer = Dialer(CLOCK, SmtpOptions(PATIENT), on_stage=lambda *_: None, reach=reach)
+    dialer = Dialer(CLOCK, SmtpOptions(PATIENT), on_stages=lambda *_: None, reach=reach)
     async with ScriptedRelay(manner, script, certificates=certificates) as relay:
         ca_file = trusted or (certificates and certificates.authority)
         name = Relay("localhost", relay.port, scheme, "ann", "secret", str(ca_file) if ca_file else None)

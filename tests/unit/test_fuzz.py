@@ -14,9 +14,11 @@ import orjson
 import pytest
 
 from consumer.adapters.schemas import requests
-from consumer.adapters.smtp.content import stuffed, unfit
+from consumer.adapters.smtp.content import checked, end_of, ready, stuffed
+from consumer.core.attempt import NotSent
 from consumer.core.decode import Decoder, Refused
 from consumer.core.letter import Posted, post
+from consumer.core.mail import Mail
 from consumer.core.outcome import Invalid, Unresolvable
 from consumer.core.record import Headers
 from consumer.core.request import Command, Request
@@ -45,7 +47,12 @@ def assert_has_an_ending(value: bytes, headers: Headers) -> None:
     if isinstance(asked, Request):
         posted = post(asked, tenant(), Values(), answered=frozenset(), now=0.0)
         assert isinstance(posted, Posted | Invalid | Unresolvable)
-        assert not isinstance(posted, Posted) or asyncio.run(unfit(posted.mail)) is None
+        assert not isinstance(posted, Posted) or fit(posted.mail)
+
+
+def fit(mail: Mail) -> bool:
+    """Whether it may go to a relay, of whatever size it is."""
+    return not isinstance(ready(mail), NotSent) and asyncio.run(checked(mail.content)) is None
 
 
 def assert_mutilated_have_endings(numbers: range) -> None:
@@ -70,9 +77,10 @@ def assert_mails_are_what_was_asked_for(numbers: range) -> None:
             posted = post(asked, tenant(), Values(), answered=frozenset(), now=0.0)
             assert isinstance(posted, Posted)
             assert list(posted.mail.recipients) == expected.envelope
-            assert asyncio.run(unfit(posted.mail)) is None
+            assert fit(posted.mail)
             assert_reads_as(posted.mail.content, fields, expected)
-            wire = b"".join(block for block, _ in stuffed(posted.mail.content))
+            blocks = [block for block, _ in stuffed(posted.mail.content)]
+            wire = b"".join(blocks) + end_of(blocks[-1])
             assert wire.find(b"\r\n.\r\n") == len(wire) - 5
 
 

@@ -1,7 +1,7 @@
 """Counting. Everything lies in a registry of its own, so that there can be several in one process."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
@@ -73,9 +73,10 @@ class Metrics:
         self._outcomes[kind].value += 1
         self._latency["yes" if waited else "no"].observe(max(0.0, seconds))
 
-    def stage(self, stage: Stage, seconds: float) -> None:
-        """A stage of a conversation took so long."""
-        self._stages[stage].observe(seconds)
+    def stages(self, stages: Sequence[Stage], seconds: Sequence[float]) -> None:
+        """These stages of a conversation took so long, each; where there are more seconds, they belong to none."""
+        for stage, took in zip(stages, seconds, strict=False):
+            self._stages[stage].observe(took)
 
     def ticked(self, seconds: float, records: int) -> None:
         """A transaction that wrote so many records was committed, after so long."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from consumer.adapters.smtp.content import stuffed, whole
-from consumer.adapters.smtp.dialer import Connection, OnStage
+from consumer.adapters.smtp.content import end_of, stuffed
+from consumer.adapters.smtp.dialer import Connection, OnStages
 from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.link import Flight, LinkError
 from consumer.adapters.smtp.options import Timeouts
@@ -24,6 +24,7 @@ from consumer.ports import Clock
 
 RESET = "RSET\r\n"
 RCPT = "RCPT TO:<%s>\r\n"
+_BODY = (Stage.BODY,)
 
 Found: TypeAlias = Connection | NotSent | Withheld | Lapsed | None
 """What a mail is told in its turn; None: leave to open a connection."""
@@ -38,11 +39,11 @@ class Terms:
 
     clock: Clock
     timeouts: Timeouts
-    on_stage: OnStage
+    on_stages: OnStages
 
 
 class Conversation:
-    """What is said about one mail.
+    """What is said about one mail, of which `content` is `ready`.
 
     `turn` is done when it has come to a connection, or cannot; `placed` tells whether it holds a place on the way there.
     `begun` tells whether its envelope was said behind the body of another, `heard` whether the relay said anything at
@@ -51,15 +52,16 @@ class Conversation:
 
     __slots__ = (
         *("begun", "clean", "connection", "heard", "leave", "mail", "placed", "turn"),
-        *("_behind", "_ended", "_flight", "_in_flight", "_recipients", "_stage", "_terms"),
+        *("_behind", "_content", "_ended", "_flight", "_in_flight", "_recipients", "_stage", "_terms"),
     )
 
     turn: asyncio.Future[Found]
     connection: Connection
     _flight: Flight
 
-    def __init__(self, mail: Mail, leave: Leave, terms: Terms) -> None:
+    def __init__(self, mail: Mail, content: bytes | None, leave: Leave, terms: Terms) -> None:
         self.mail = mail
+        self._content = content
         self.leave = leave
         self._terms = terms
         self._stage = Stage.MAIL
@@ -71,6 +73,10 @@ class Conversation:
         self.begun = False
         self.heard = False
         self.clean = True
+
+    def anew(self) -> "Conversation":
+        """The same mail once more, over another connection."""
+        return Conversation(self.mail, self._content, self.leave, self._terms)
 
     def begin(self, connection: Connection) -> bytes:
         """The envelope, to be written behind a body; its turn comes with the replies. Nothing where it cannot be said."""
@@ -85,22 +91,43 @@ class Conversation:
     async def hold(self, connection: Connection, lend: Lend) -> Attempt:
         """Hand the mail over. `lend` lets the next one begin behind the end of its body."""
         try:
-            if self.begun:
-                before = self._envelope_answered()
-            elif (refusal := self._unfit(connection)) or self.leave.lapsed:
-                return refusal or Lapsed()
-            else:
-                self._take_up(connection)
-                before = await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
-            return before or await self._body(lend)
+            before = self._envelope_answered() if self.begun else await self._envelope_first(connection)
+            if before is not None:
+                return before
+            began = now = self._terms.clock.elapsed()
+            self._stage = Stage.BODY
+            if now >= self.leave.until:
+                # The relay waits for content and there is no way back: the connection is of no more use.
+                return self._too_late()
+            if (last := self._content) is None:
+                last = await self._all_but_the_last()
+                now = self._terms.clock.elapsed()
+            connection.bodies += 1
+            try:
+                flight = self._end_body(last, lend, now)
+                await flight.done
+            finally:
+                connection.bodies -= 1
+            return self._body_answered(flight, began)
         except EndedError as ended:
             return ended.ending
         except LinkError as lost:
-            if self._ended:
-                return InDoubt(lost.reason, tuple(self._recipients))
-            if self._behind and not self.heard and lost.reason is Reason.TIMEOUT:
-                return Lapsed()  # it was the body before whose reply did not come
-            return NotSent(self._stage, lost.reason, lost.reply)
+            return self._lost(lost)
+
+    async def _envelope_first(self, connection: Connection) -> Attempt | None:
+        """What ended it before the body; None once the relay waits for that."""
+        refusal = self._unfit(connection)
+        if refusal or self.leave.lapsed:
+            return refusal or Lapsed()
+        self._take_up(connection)
+        return await (self._in_one_flight() if self._in_flight else self._stage_by_stage())
+
+    def _lost(self, lost: LinkError) -> Attempt:
+        if self._ended:
+            return InDoubt(lost.reason, tuple(self._recipients))
+        if self._behind and not self.heard and lost.reason is Reason.TIMEOUT:
+            return Lapsed()  # it was the body before whose reply did not come
+        return NotSent(self._stage, lost.reason, lost.reply)
 
     def _unfit(self, connection: Connection) -> NotSent | None:
         offers = connection.offers
@@ -172,62 +199,59 @@ class Conversation:
 
         Ends where one of them is such that nothing can follow.
         """
-        replies, reset = flight.replies, self.connection.needs_reset
-        said = zip(stages, replies, flight.took, strict=False)
-        if reset and (first := next(said, None)):
-            if not first[1].positive:
+        replies, took = flight.replies, flight.took
+        if self.connection.needs_reset and replies:
+            if not replies[0].positive:
                 # Without the reply: it is no verdict on this mail.
                 raise EndedError(Stage.MAIL, Reason.UNEXPECTED_REPLY)
             self.connection.needs_reset = False
-        on_stage = self._terms.on_stage
-        for stage, reply, took in said:
-            on_stage(stage, took)
-            self.heard = True
-            if reply.code >= 300 and stage is not Stage.DATA and (reply.code < 400 or reply.code == 421):
-                raise EndedError(stage, refused(reply), reply)
+            replies, took, stages = replies[1:], took[1:], stages[1:]
+        for at, reply in enumerate(replies):
+            if reply.code >= 300 and stages[at] is not Stage.DATA and (reply.code < 400 or reply.code == 421):
+                self._hear(stages[: at + 1], took)
+                raise EndedError(stages[at], refused(reply), reply)
+        self._hear(stages[: len(replies)], took)
         if len(replies) < len(stages):
             self._stage = stages[len(replies)]
             self.connection.link.check(flight)
-        return replies[1:] if reset else replies
+        return replies
+
+    def _hear(self, stages: tuple[Stage, ...], took: list[float]) -> None:
+        if stages:
+            self.heard = True
+            self._terms.on_stages(stages, took)
 
     def _refused_data(self, data: Reply) -> Attempt:
         if data.code < 400:
             raise EndedError(Stage.DATA, Reason.UNEXPECTED_REPLY, data)
         return self._settle(self._answered(data))
 
-    async def _body(self, lend: Lend) -> Attempt:
+    def _end_body(self, last: bytes, lend: Lend, now: float) -> Flight:
+        """Writes the last of the body, its end, and what may be said behind that."""
+        link = self.connection.link
+        flight = link.expect((self._terms.timeouts.body,))
+        behind = lend(self.connection, now)
+        self._ended = True
+        link.say(b"".join((last, end_of(last), behind)))
+        return flight
+
+    def _body_answered(self, flight: Flight, began: float) -> Attempt:
         terms, connection = self._terms, self.connection
-        began = now = terms.clock.elapsed()
-        self._stage = Stage.BODY
-        if now >= self.leave.until:
-            # The relay waits for content and there is no way back: the connection is of no more use.
-            return self._too_late()
-        end = whole(self.mail.content)
-        if end is None:
-            end = await self._all_but_the_end()
-            now = terms.clock.elapsed()
-        link = connection.link
-        connection.bodies += 1
-        try:
-            flight = link.expect((terms.timeouts.body,))
-            behind = lend(connection, now)
-            self._ended = True
-            link.say(end + behind)
-            await flight.done
-        finally:
-            connection.bodies -= 1
         if not flight.replies:
-            link.check(flight)
+            connection.link.check(flight)
         reply = flight.replies[0]
         connection.took = flight.took[0]
-        terms.on_stage(Stage.BODY, terms.clock.elapsed() - began)
+        terms.on_stages(_BODY, (terms.clock.elapsed() - began,))
+        recipients = tuple(self._recipients)
         if 300 <= reply.code < 400:
-            return InDoubt(Reason.UNEXPECTED_REPLY, tuple(self._recipients))
+            return InDoubt(Reason.UNEXPECTED_REPLY, recipients)
         # A definite answer ends the envelope: no RSET after it, whose error could hide it.
-        return self._settle(self._answered(reply), in_envelope=False)
+        connection.needs_reset = False
+        self.clean = reply.code != 421
+        return Answered(recipients, reply, terms.clock.now())
 
-    async def _all_but_the_end(self) -> bytes:
-        """Writes the body, and answers with the last block of it, that has the end in it."""
+    async def _all_but_the_last(self) -> bytes:
+        """Writes the body, and answers with the last block of it."""
         for block, last in stuffed(self.mail.content):
             if last:
                 return block
@@ -244,9 +268,9 @@ class Conversation:
         too_late = self._stage is Stage.BODY and not self._ended and not self.leave.holds
         return self._in_flight and too_late and not self._behind
 
-    def _settle(self, attempt: Attempt, *, in_envelope: bool = True) -> Attempt:
+    def _settle(self, attempt: Attempt) -> Attempt:
         """The relay and we agree on where we are, so that another mail may follow; it begins with RSET where needed."""
-        self.connection.needs_reset = in_envelope
+        self.connection.needs_reset = True
         closing = isinstance(attempt, Answered) and attempt.data is not None and attempt.data.code == 421
         self.clean = not closing
         return attempt

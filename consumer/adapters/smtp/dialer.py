@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -29,8 +29,8 @@ from consumer.ports import Clock, Tokens
 
 MOST_ADDRESSES = 4
 
-OnStage = Callable[[Stage, float], None]
-"""Told of each stage and the seconds it took. Those of the greeting have those of TLS at connect in them."""
+OnStages = Callable[[Sequence[Stage], Sequence[float]], None]
+"""Told of stages and the seconds that each took. Those of the greeting have those of TLS at connect in them."""
 
 
 class Reach(Protocol):
@@ -86,21 +86,21 @@ class Dialer:
     """Opens connections."""
 
     def __init__(
-        self, clock: Clock, options: SmtpOptions, *, on_stage: OnStage, reach: Reach, tokens: Tokens | None = None
+        self, clock: Clock, options: SmtpOptions, *, on_stages: OnStages, reach: Reach, tokens: Tokens | None = None
     ) -> None:
         self._clock = clock
         self._options = options
         self._timeouts = options.timeouts
-        self._on_stage = on_stage
+        self._on_stages = on_stages
         self._reach = reach
         self._resolved = unnoticed
         self._contexts = Contexts(options.ca_file)
         self._logins = Logins(tokens)
 
-    def watched(self, timeouts: Timeouts, on_stage: OnStage, resolved: Callable[[], None]) -> "Dialer":
+    def watched(self, timeouts: Timeouts, on_stages: OnStages, resolved: Callable[[], None]) -> "Dialer":
         """The same, for one who wants to know how far it came, and has less patience."""
         dialer = copy(self)
-        dialer._timeouts, dialer._on_stage, dialer._resolved = timeouts, on_stage, resolved  # noqa: SLF001  it is one of us
+        dialer._timeouts, dialer._on_stages, dialer._resolved = timeouts, on_stages, resolved  # noqa: SLF001  it is one of us
         return dialer
 
     async def dial(self, relay: Relay) -> Connection | NotSent:
@@ -173,7 +173,7 @@ class Dialer:
             _check(smtp, Stage.GREETING)
             since = since_handshake(cast("asyncio.Transport", smtp.transport).get_extra_info("ssl_object"))
             if since is not None:
-                self._on_stage(Stage.TLS, max(0.0, self._clock.elapsed() - began - since))
+                self._on_stages((Stage.TLS,), (max(0.0, self._clock.elapsed() - began - since),))
             await smtp.ehlo(timeout=self._timeouts.greeting)
 
     async def _starttls(self, smtp: SMTP) -> None:
@@ -218,7 +218,7 @@ class Dialer:
         except (SMTPException, OSError, UnicodeError) as error:
             raise _ended(error, stage, foreign or stage) from None
         finally:
-            self._on_stage(stage, self._clock.elapsed() - began)
+            self._on_stages((stage,), (self._clock.elapsed() - began,))
 
 
 def _check(smtp: SMTP, stage: Stage) -> None:

@@ -3,6 +3,7 @@
 It does not come from a pool: what is asked for is whether a connection can be made now.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from typing_extensions import override
@@ -38,7 +39,7 @@ class SmtpProber(ports.Prober):
     @override
     async def probe(self, relay: Relay) -> Probed:
         notes = _Notes(self._clock)
-        dialer = self._dialer.watched(self._timeouts, notes.stage, notes.resolved)
+        dialer = self._dialer.watched(self._timeouts, notes.took, notes.resolved)
         found = await dialer.dial(relay)
         if isinstance(found, NotSent):
             return Stopped(notes.until(found), found.reason, found.reply)
@@ -57,7 +58,11 @@ class _Notes:
     def resolved(self) -> None:
         self._resolved = self._clock.elapsed()
 
-    def stage(self, stage: Stage, seconds: float) -> None:
+    def took(self, stages: Sequence[Stage], seconds: Sequence[float]) -> None:
+        for stage, each in zip(stages, seconds, strict=True):
+            self._took(stage, each)
+
+    def _took(self, stage: Stage, seconds: float) -> None:
         if stage is not Stage.CONNECT:
             name = _NAMES[stage]
             within = self._seconds.get(TLS, 0.0) if name == GREETING and name not in self._seconds else 0.0

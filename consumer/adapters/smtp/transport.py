@@ -2,16 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 from typing_extensions import override
 
 from consumer import ports
-from consumer.adapters.smtp.content import unfit
+from consumer.adapters.smtp.content import checked, ready
 from consumer.adapters.smtp.conversation import Conversation, Terms
-from consumer.adapters.smtp.dialer import Connection, Dialer, OnStage, Reach, reach
+from consumer.adapters.smtp.dialer import Connection, Dialer, OnStages, Reach, reach
 from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import SmtpOptions
 from consumer.adapters.smtp.pool import Pool, Room
@@ -33,7 +33,7 @@ _SHUTTING_DOWN = NotSent(Stage.CONNECT, Reason.SHUTTING_DOWN)
 _log = structlog.stdlib.get_logger(__name__)
 
 
-def _unobserved(_stage: Stage, _seconds: float) -> None:
+def _unobserved(_stages: Sequence[Stage], _seconds: Sequence[float]) -> None:
     """Nobody measures."""
 
 
@@ -57,7 +57,7 @@ class SmtpTransport(ports.Transport):
         clock: Clock,
         options: SmtpOptions | None = None,
         *,
-        on_stage: OnStage = _unobserved,
+        on_stages: OnStages = _unobserved,
         on_circuit: Callable[[Cause], None] = lambda _: None,
         reach: Reach = reach,
         tokens: ports.Tokens | None = None,
@@ -65,8 +65,8 @@ class SmtpTransport(ports.Transport):
         options = options or SmtpOptions()
         self._clock = clock
         self._limits = options.limits
-        self._dialer = Dialer(clock, options, on_stage=on_stage, reach=reach, tokens=tokens)
-        self._terms = Terms(clock, options.timeouts, on_stage)
+        self._dialer = Dialer(clock, options, on_stages=on_stages, reach=reach, tokens=tokens)
+        self._terms = Terms(clock, options.timeouts, on_stages)
         self._on_circuit = on_circuit
         self._pools: dict[Relay, Pool] = {}
         self._sends = 0
@@ -77,13 +77,17 @@ class SmtpTransport(ports.Transport):
 
     @override
     async def send(self, mail: Mail, relay: Relay, permit: Permit) -> Attempt:
-        refusal = await unfit(mail)
-        if refusal:
-            return refusal
+        content = ready(mail)
+        if content is None:
+            refusal = await checked(mail.content)
+            if refusal is not None:
+                return refusal
+        elif isinstance(content, NotSent):
+            return content
         pool = self._pool(relay)
         if (withheld := pool.withheld()) is not None:
             return withheld
-        conversation = Conversation(mail, Leave(permit, self._clock), self._terms)
+        conversation = Conversation(mail, content, Leave(permit, self._clock), self._terms)
         pool.approach(conversation)
         try:
             return await self._send(conversation, pool)
@@ -143,7 +147,7 @@ class SmtpTransport(ports.Transport):
                     pool.outlived()
                 if stale < MOST_STALE and used and _given_up(attempt, conversation):
                     pool.retire_idle()
-                    conversation = Conversation(conversation.mail, conversation.leave, self._terms)
+                    conversation = conversation.anew()
                     pool.line_up(conversation)
                     continue
             pool.learn(attempt, now)
