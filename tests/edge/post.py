@@ -89,7 +89,9 @@ async def posting(
     manner = manner or Manner("plain", extensions)
     async with TestRelay(manner, script, certificates=certificates) as relay:
         stages: list[Stage] = []
-        transport = SmtpTransport(clock, how or options(), tokens=tokens, on_stages=lambda some, _: stages.extend(some))
+        transport = SmtpTransport(
+            clock, how or options(), tokens=tokens, on_stages=lambda some, seconds: stages.extend(some[: len(seconds)])
+        )
         try:
             yield Post(transport, relay, name(relay.port), stages)
         finally:

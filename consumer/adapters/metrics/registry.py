@@ -74,7 +74,7 @@ class Metrics:
         self._latency["yes" if waited else "no"].observe(max(0.0, seconds))
 
     def stages(self, stages: Sequence[Stage], seconds: Sequence[float]) -> None:
-        """These stages of a conversation took so long, each; where there are more seconds, they belong to none."""
+        """These stages of a conversation took so long each; where there are fewer seconds, it did not come to the others."""
         for stage, took in zip(stages, seconds, strict=False):
             self._stages[stage].observe(took)
 

@@ -76,7 +76,9 @@ class Conversation:
 
     def anew(self) -> "Conversation":
         """The same mail once more, over another connection."""
-        return Conversation(self.mail, self._content, self.leave, self._terms)
+        anew = Conversation(self.mail, self._content, self.leave, self._terms)
+        anew.placed = self.placed
+        return anew
 
     def begin(self, connection: Connection) -> bytes:
         """The envelope, to be written behind a body; its turn comes with the replies. Nothing where it cannot be said."""
@@ -208,18 +210,16 @@ class Conversation:
             replies, took, stages = replies[1:], took[1:], stages[1:]
         for at, reply in enumerate(replies):
             if reply.code >= 300 and stages[at] is not Stage.DATA and (reply.code < 400 or reply.code == 421):
-                self._hear(stages[: at + 1], took)
+                self.heard = True
+                self._terms.on_stages(stages, took[: at + 1])
                 raise EndedError(stages[at], refused(reply), reply)
-        self._hear(stages[: len(replies)], took)
+        if replies:
+            self.heard = True
+            self._terms.on_stages(stages, took)
         if len(replies) < len(stages):
             self._stage = stages[len(replies)]
             self.connection.link.check(flight)
         return replies
-
-    def _hear(self, stages: tuple[Stage, ...], took: list[float]) -> None:
-        if stages:
-            self.heard = True
-            self._terms.on_stages(stages, took)
 
     def _refused_data(self, data: Reply) -> Attempt:
         if data.code < 400:

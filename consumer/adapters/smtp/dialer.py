@@ -30,7 +30,7 @@ from consumer.ports import Clock, Tokens
 MOST_ADDRESSES = 4
 
 OnStages = Callable[[Sequence[Stage], Sequence[float]], None]
-"""Told of stages and the seconds that each took. Those of the greeting have those of TLS at connect in them."""
+"""Told of stages and the seconds that each took, as far as it came. The greeting's have those of TLS at connect in them."""
 
 
 class Reach(Protocol):

@@ -38,10 +38,11 @@ class Leave:
         self._answer = answer
         answer.add_done_callback(then)
 
-    def answered(self, before: float | None) -> None:
-        """What was asked ahead has come."""
+    def answered(self, before: float | None, now: float) -> bool:
+        """What was asked for ahead has come; whether it is leave to send."""
         if before is not None:
             self.until = before
+        return now < self.until
 
     def withdraw(self) -> None:
         """Nobody waits for it any more."""

@@ -63,6 +63,7 @@ class Link(asyncio.Protocol):
         self.on_closed = on_closed
         self.closed = asyncio.Event()
         self._transport = transport
+        self.say = transport.write  # what replies are expected to
         self._loop = asyncio.get_running_loop()
         self._buffer = b""
         self._texts: list[bytes] = []
@@ -100,10 +101,6 @@ class Link(asyncio.Protocol):
         if len(flights) == 1:
             self._await_reply(self._loop.time(), flight)
         return flight
-
-    def say(self, octets: bytes) -> None:
-        """Write what replies are expected to."""
-        self._transport.write(octets)
 
     def check(self, flight: Flight) -> None:
         """LinkError if the replies of a flight that is done will not all come: those that came stay in it."""

@@ -41,7 +41,7 @@ PROMPT = 1.0
 """Seconds within which a relay has to think about a body, for the next mail to begin behind it."""
 
 UNHURRIED = 600.0
-"""Seconds."""
+"""Seconds for which leave is asked for behind MAIL and RCPT, once a grant ran out while the relay thought about them."""
 
 
 class Dial(Protocol):
@@ -115,10 +115,6 @@ class Pool:
     def hurried(self, now: float) -> bool:
         """Whether leave may be asked for ahead of MAIL: not where the relay has outlived one of late."""
         return now >= self._unhurried_until
-
-    def outlived(self) -> None:
-        """A grant ran out while the relay thought about MAIL and RCPT: ask for leave behind them for a while."""
-        self._unhurried_until = self._clock.elapsed() + UNHURRIED
 
     @property
     def disposable(self) -> bool:
@@ -249,9 +245,9 @@ class Pool:
     def _placed(self, conversation: Conversation) -> None:
         """It has a place. To a busy relay: leave is asked for while others send. Otherwise only just before DATA."""
         conversation.placed = True
-        if (withheld := self.withheld()) is not None:
+        if self.circuit.cause is not None and (withheld := self.withheld()) is not None:
             conversation.turn.set_result(withheld)
-        elif self.crowded and self.hurried(now := self._clock.elapsed()):
+        elif self.crowded and (now := self._clock.elapsed()) >= self._unhurried_until:
             conversation.leave.ask_ahead(partial(self._granted, conversation, now))
         else:
             self._line_up(conversation)
@@ -268,8 +264,7 @@ class Pool:
         else:
             now = self._clock.elapsed()
             self.ahead.granted(now - asked)
-            conversation.leave.answered(answer.result())
-            if now >= conversation.leave.until:
+            if not conversation.leave.answered(answer.result(), now):
                 turn.set_result(Lapsed())
             else:
                 self._line_up(conversation)
@@ -312,11 +307,22 @@ class Pool:
         self.dispatch()
         return found
 
-    def learn(self, attempt: Attempt, now: float) -> None:
+    def learn(self, attempt: Attempt, now: float, conversation: Conversation) -> None:
         """What a conversation came to: how many there may be at once, and whether the relay is left alone."""
-        if _all_taken(attempt):
-            self._went_well(now)
-        elif (reply := asks_for_less(attempt)) is not None:
+        if not _all_taken(attempt):
+            if conversation.outlived:
+                self._unhurried_until = now + UNHURRIED
+            if self._went_wrong(attempt, now):
+                return
+        was = self.circuit.cause
+        if self.circuit.served(now):
+            self._on_circuit(self.relay, self.circuit, was)
+        if self.width.size < self.width.most and self.width.grow(now):
+            self.dispatch()
+
+    def _went_wrong(self, attempt: Attempt, now: float) -> bool:
+        """Whether that is so, and what follows from it."""
+        if (reply := asks_for_less(attempt)) is not None:
             if not self.width.halve(now):
                 self._trip(Cause.THROTTLED, said("relay", reply))
         elif isinstance(attempt, NotSent) and locks_out(attempt):
@@ -326,14 +332,8 @@ class Pool:
                 self.width.at_most(1, now)
                 self._trip(Cause.FAILING, attempt.reason)
         else:
-            self._went_well(now)
-
-    def _went_well(self, now: float) -> None:
-        was = self.circuit.cause
-        if self.circuit.served(now):
-            self._on_circuit(self.relay, self.circuit, was)
-        if self.width.size < self.width.most and self.width.grow(now):
-            self.dispatch()
+            return False
+        return True
 
     def _shut_out(self, failure: NotSent) -> None:
         """A connection could not be had. Those that stand go on; a relay that refused one more has enough of them."""

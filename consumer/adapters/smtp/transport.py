@@ -16,7 +16,7 @@ from consumer.adapters.smtp.leave import Leave
 from consumer.adapters.smtp.options import SmtpOptions
 from consumer.adapters.smtp.pool import Pool, Room
 from consumer.adapters.smtp.reasons import Reason
-from consumer.core.attempt import Answered, Attempt, NotSent, Stage
+from consumer.core.attempt import Attempt, NotSent, Stage
 from consumer.core.circuit import Cause, Circuit
 from consumer.core.mail import Mail
 from consumer.core.overview import CircuitNow
@@ -79,10 +79,8 @@ class SmtpTransport(ports.Transport):
     async def send(self, mail: Mail, relay: Relay, permit: Permit) -> Attempt:
         content = ready(mail)
         if content is None:
-            refusal = await checked(mail.content)
-            if refusal is not None:
-                return refusal
-        elif isinstance(content, NotSent):
+            content = await checked(mail.content)
+        if isinstance(content, NotSent):
             return content
         pool = self._pool(relay)
         if (withheld := pool.withheld()) is not None:
@@ -90,10 +88,30 @@ class SmtpTransport(ports.Transport):
         conversation = Conversation(mail, content, Leave(permit, self._clock), self._terms)
         pool.approach(conversation)
         try:
-            return await self._send(conversation, pool)
+            for left in range(MOST_STALE, -1, -1):
+                connection = await pool.take(conversation)
+                if not isinstance(connection, Connection):
+                    return connection
+                try:
+                    attempt = await conversation.hold(connection, pool.lend)
+                finally:
+                    connection.mails += 1
+                    pool.give_back(connection, clean=conversation.clean)
+                now = self._clock.elapsed()
+                pool.served(now)
+                stale = (
+                    left and isinstance(attempt, NotSent) and connection.mails > 1 and _given_up(attempt, conversation)
+                )
+                if not stale:
+                    pool.learn(attempt, now, conversation)
+                    return attempt
+                pool.retire_idle()
+                conversation = conversation.anew()
+                pool.line_up(conversation)
         finally:
             if conversation.placed:
                 pool.places.release()
+        raise AssertionError("the last round returns")
 
     def snapshot(self) -> PoolsSnapshot:
         pools = self._pools.values()
@@ -128,31 +146,6 @@ class SmtpTransport(ports.Transport):
         except TimeoutError:
             for link in links:
                 link.abort()
-
-    async def _send(self, conversation: Conversation, pool: Pool) -> Attempt:
-        for stale in range(MOST_STALE + 1):
-            connection = await pool.take(conversation)
-            if not isinstance(connection, Connection):
-                return connection
-            try:
-                attempt = await conversation.hold(connection, pool.lend)
-            finally:
-                used = connection.mails > 0
-                connection.mails += 1
-                pool.give_back(connection, clean=conversation.clean)
-            now = self._clock.elapsed()
-            pool.served(now)
-            if not isinstance(attempt, Answered):
-                if conversation.outlived:
-                    pool.outlived()
-                if stale < MOST_STALE and used and _given_up(attempt, conversation):
-                    pool.retire_idle()
-                    conversation = conversation.anew()
-                    pool.line_up(conversation)
-                    continue
-            pool.learn(attempt, now)
-            return attempt
-        raise AssertionError("the last round returns")
 
     def _pool(self, relay: Relay) -> Pool:
         pool = self._pools.get(relay)
@@ -213,8 +206,8 @@ class SmtpTransport(ports.Transport):
         return bool(self._starving)
 
 
-def _given_up(attempt: Attempt, conversation: Conversation) -> bool:
+def _given_up(attempt: NotSent, conversation: Conversation) -> bool:
     """The relay had closed the connection while it was idle, and said nothing about this mail."""
-    if not isinstance(attempt, NotSent) or attempt.reason not in _STALE:
+    if attempt.reason not in _STALE:
         return False
     return attempt.stage is Stage.MAIL and (not conversation.heard or attempt.reply is not None)
