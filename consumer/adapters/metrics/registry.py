@@ -1,7 +1,7 @@
 """Counting. Everything lies in a registry of its own, so that there can be several in one process."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
@@ -28,7 +28,8 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._requests = self._counters(table.REQUESTS)
         self._outcomes = self._counters(table.OUTCOMES)
-        self._stages = self._histograms(table.STAGES)
+        self.stages: Callable[[Sequence[Stage], Sequence[float]], None] = self._spreads(table.STAGES).observe
+        """These stages of a conversation took so long each; where there are fewer seconds, it did not come to the others."""
         self._latency = self._histograms(table.LATENCY)
         self._in_flight = self._gauge(table.IN_FLIGHT)
         self._lag = self._gauge(table.LAG)
@@ -72,11 +73,6 @@ class Metrics:
         """An outcome was committed, so many seconds after its request came to Kafka; `waited`: it was parked before."""
         self._outcomes[kind].value += 1
         self._latency["yes" if waited else "no"].observe(max(0.0, seconds))
-
-    def stages(self, stages: Sequence[Stage], seconds: Sequence[float]) -> None:
-        """These stages of a conversation took so long each; where there are fewer seconds, it did not come to the others."""
-        for stage, took in zip(stages, seconds, strict=False):
-            self._stages[stage].observe(took)
 
     def ticked(self, seconds: float, records: int) -> None:
         """A transaction that wrote so many records was committed, after so long."""
@@ -179,9 +175,12 @@ class Metrics:
         return {value: parent.labels(value) for value in metric.values}
 
     def _histograms(self, metric: Metric) -> Mapping[str, Spread]:
+        return self._spreads(metric).of
+
+    def _spreads(self, metric: Metric) -> Spreads:
         spreads = Spreads(metric)
         self.registry.register(spreads)
-        return spreads.of
+        return spreads
 
     def _tell_build(self) -> None:
         build = Gauge(table.BUILD, "What runs here.", ("version", "python"), registry=self.registry)

@@ -4,7 +4,7 @@ The client library's own take a lock for each and walk through all buckets: for 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -29,15 +29,15 @@ class Count:
 class Spread:
     """How often a value was within each of its buckets, and the sum of all."""
 
-    __slots__ = ("_bounds", "counts", "total")
+    __slots__ = ("bounds", "counts", "total")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
+        self.bounds = bounds
         self.counts = [0] * (len(bounds) + 1)  # the last one is for what lies beyond
         self.total = 0.0
 
     def observe(self, value: float) -> None:
-        self.counts[bisect_left(self._bounds, value)] += 1
+        self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
 
@@ -63,6 +63,13 @@ class Spreads(Collector):
         self._bounds = tuple(metric.buckets)
         self.of: Mapping[str, Spread] = {value: Spread(self._bounds) for value in _values(metric)}
         self._metric = metric
+
+    def observe(self, of: Sequence[str], values: Sequence[float]) -> None:
+        """Each of these values of one of those, as many as there are."""
+        for one, value in zip(of, values, strict=False):
+            spread = self.of[one]
+            spread.counts[bisect_left(spread.bounds, value)] += 1
+            spread.total += value
 
     @override
     def collect(self) -> Iterable[HistogramMetricFamily]:

@@ -106,12 +106,6 @@ class Pool:
             return None
         return Withheld(self.circuit.reason, self._clock.now() + self.circuit.until - now)
 
-    @property
-    def crowded(self) -> bool:
-        """Whether who comes now must wait for another mail to end (not merely for a connection to open)."""
-        busy = self.open > self.opening and not self.idle
-        return busy and (self.open >= self.width.size or self.cooling)
-
     def hurried(self, now: float) -> bool:
         """Whether leave may be asked for ahead of MAIL: not where the relay has outlived one of late."""
         return now >= self._unhurried_until
@@ -247,10 +241,15 @@ class Pool:
         conversation.placed = True
         if self.circuit.cause is not None and (withheld := self.withheld()) is not None:
             conversation.turn.set_result(withheld)
-        elif self.crowded and (now := self._clock.elapsed()) >= self._unhurried_until:
+        elif self._crowded() and (now := self._clock.elapsed()) >= self._unhurried_until:
             conversation.leave.ask_ahead(partial(self._granted, conversation, now))
         else:
             self._line_up(conversation)
+
+    def _crowded(self) -> bool:
+        """Whether who comes now must wait for another mail to end (not merely for a connection to open)."""
+        busy = self.open > self.opening and not self.idle
+        return busy and (self.open >= self.width.size or self.cooling)
 
     def _granted(self, conversation: Conversation, asked: float, answer: Answer) -> None:
         """The leave that was asked for ahead has been answered."""
