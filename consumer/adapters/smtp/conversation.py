@@ -100,7 +100,8 @@ class Conversation:
             self._stage = Stage.BODY
             if now >= self.leave.until:
                 # The relay waits for content and there is no way back: the connection is of no more use.
-                return self._too_late()
+                # With DATA sent last, new leave would fare no better.
+                return Lapsed() if self._in_flight else NotSent(Stage.DATA, Reason.TOO_SLOW)
             if (last := self._content) is None:
                 last = await self._all_but_the_last()
                 now = self._terms.clock.elapsed()
@@ -160,18 +161,14 @@ class Conversation:
         if not _any_positive(self._recipients):
             return self._settle(self._answered(None))
         # As late as can be: the grant's lifetime is short, and a mail that nobody takes needs none.
-        if not self.leave.asked:
-            await self.leave.ask()
-        if not self.leave.holds:
+        if not await self.leave.ask():
             return self._settle(Lapsed())
         (data,) = await self._ask("DATA\r\n", Stage.DATA, timeouts.data)
         return None if data.code == 354 else self._refused_data(data)
 
     async def _in_one_flight(self) -> Attempt | None:
         """The same in one round trip."""
-        if not self.leave.asked:
-            await self.leave.ask()
-        if not self.leave.holds:
+        if not await self.leave.ask():
             self.clean = True
             return Lapsed()
         self._flight = self.connection.link.ask(*self._envelope())
@@ -258,10 +255,6 @@ class Conversation:
             await self.connection.link.write(block, self._terms.timeouts.block)
         raise AssertionError("a body has an end")
 
-    def _too_late(self) -> Attempt:
-        """Its 354 came after the leave had run out. With DATA sent last, new leave would fare no better."""
-        return Lapsed() if self._in_flight else NotSent(Stage.DATA, Reason.TOO_SLOW)
-
     @property
     def outlived(self) -> bool:
         """Whether a flight took longer than the leave that it left with."""
@@ -271,8 +264,7 @@ class Conversation:
     def _settle(self, attempt: Attempt) -> Attempt:
         """The relay and we agree on where we are, so that another mail may follow; it begins with RSET where needed."""
         self.connection.needs_reset = True
-        closing = isinstance(attempt, Answered) and attempt.data is not None and attempt.data.code == 421
-        self.clean = not closing
+        self.clean = not (isinstance(attempt, Answered) and attempt.data is not None and attempt.data.code == 421)
         return attempt
 
     def _answered(self, data: Reply | None) -> Answered:

@@ -22,12 +22,12 @@ class Leave:
         self.asked = False
         self.until = -inf
 
-    async def ask(self) -> None:
-        """Once; however long that takes."""
-        self.asked = True
-        before = await self._permit()
-        if before is not None:
-            self.until = before
+    async def ask(self) -> bool:
+        """Once, however long that takes; whether it holds."""
+        if not self.asked:
+            self.asked = True
+            self.answered(await self._permit())
+        return self.holds
 
     def ask_ahead(self, then: Callable[[Answer], None]) -> None:
         """The same while the mail waits for something else; `then` has it answered with what came of it."""
@@ -38,11 +38,10 @@ class Leave:
         self._answer = answer
         answer.add_done_callback(then)
 
-    def answered(self, before: float | None, now: float) -> bool:
-        """What was asked for ahead has come; whether it is leave to send."""
+    def answered(self, before: float | None) -> None:
+        """What was asked for has come."""
         if before is not None:
             self.until = before
-        return now < self.until
 
     def withdraw(self) -> None:
         """Nobody waits for it any more."""

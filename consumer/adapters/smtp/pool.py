@@ -1,15 +1,14 @@
 """The connections to one relay as one user, and who may have one next.
 
 What can be had is given to those who wait in turns, by `dispatch`, without an await:
-that is what keeps a connection from being given twice. After a failure the circuit is open:
-nobody tries for a while, and then one mail alone, so that one wrong password is one AUTH.
+that is what keeps a connection from being given twice.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from typing_extensions import override
 
@@ -20,10 +19,9 @@ from consumer.adapters.smtp.leave import Answer
 from consumer.adapters.smtp.options import PoolLimits
 from consumer.adapters.smtp.places import Places
 from consumer.adapters.smtp.reasons import OURS
+from consumer.adapters.smtp.standing import OnCircuit, Standing
 from consumer.adapters.smtp.turns import Turns
-from consumer.core.attempt import Answered, Attempt, Lapsed, NotSent, Withheld
-from consumer.core.circuit import Cause, Circuit, Width, asks_for_less, breaks_off, cause_of, locks_out
-from consumer.core.remedy import said, why
+from consumer.core.attempt import Attempt, Lapsed, NotSent, Withheld
 from consumer.core.tenant import Relay
 from consumer.ports import Clock
 
@@ -40,16 +38,9 @@ class Room:
 PROMPT = 1.0
 """Seconds within which a relay has to think about a body, for the next mail to begin behind it."""
 
-UNHURRIED = 600.0
-"""Seconds for which leave is asked for behind MAIL and RCPT, once a grant ran out while the relay thought about them."""
-
 
 class Dial(Protocol):
     def __call__(self, relay: Relay, /) -> Awaitable[Connection | NotSent]: ...
-
-
-OnCircuit: TypeAlias = Callable[[Relay, Circuit, Cause | None], None]
-"""Told when a relay's circuit opens, stays open after a probe, or closes; and what it was open for before."""
 
 
 class Pool:
@@ -59,8 +50,8 @@ class Pool:
         self, relay: Relay, dial: Dial, room: Room, *, limits: PoolLimits, clock: Clock, on_circuit: OnCircuit
     ) -> None:
         self.relay = relay
-        self.width = Width(relay.max_connections or limits.connections)
-        self.circuit = Circuit(limits.pauses)
+        self._standing = Standing(relay, limits, clock, on_circuit=on_circuit, on_barred=self._clear_out)
+        self.width, self.circuit = self._standing.width, self._standing.circuit
         self.ahead = Ahead(limits, clock.elapsed())
         self.places = Places(self.width.size + self.ahead.number, self._placed)
         self.open = 0
@@ -74,12 +65,8 @@ class Pool:
         self._limits = limits
         self._clock = clock
         self._loop = asyncio.get_running_loop()  # once: before Python 3.12 it is a system call each time
-        self._on_circuit = on_circuit
         self._waiting = Turns[Conversation]()
-        self._barred = False  # while the circuit is open nobody goes on, not even over connections that stand
         self._ended: NotSent | None = None
-        self._proven = False
-        self._unhurried_until = 0.0
 
     @override
     def __repr__(self) -> str:
@@ -95,27 +82,17 @@ class Pool:
 
     @property
     def cooling(self) -> bool:
-        return self.circuit.cause is not None and self.circuit.open(self._clock.elapsed())
+        return self._standing.cooling
 
     def withheld(self) -> Withheld | None:
         """Why nobody may try now, and until when; None where somebody may."""
-        if self.circuit.cause is None or (self.open and not self._barred):
-            return None
-        now = self._clock.elapsed()
-        if not self.circuit.open(now):
-            return None
-        return Withheld(self.circuit.reason, self._clock.now() + self.circuit.until - now)
-
-    def hurried(self, now: float) -> bool:
-        """Whether leave may be asked for ahead of MAIL: not where the relay has outlived one of late."""
-        return now >= self._unhurried_until
+        return None if self.circuit.cause is None else self._standing.withheld(self.open)
 
     @property
     def disposable(self) -> bool:
         """Whether it holds nothing, and knows nothing that the next one would have to learn again."""
         now = self._clock.elapsed()
-        knows = self.circuit.remembered(now) or self.width.remembered(now) or not self.hurried(now)
-        return not (self.open or self.places.taken or self.waiting or knows)
+        return not (self.open or self.places.taken or self.waiting or self._standing.remembered(now))
 
     def approach(self, conversation: Conversation) -> None:
         """On its way to a connection: a place, leave where others send meanwhile, its turn. `take` waits for all that."""
@@ -144,7 +121,7 @@ class Pool:
                     self.line_up(conversation)
                     continue
             if isinstance(found, Connection):
-                found.hurried = self.hurried(self._clock.elapsed())
+                found.hurried = self._clock.elapsed() >= self._standing.unhurried_until
             return found
 
     def give_back(self, connection: Connection, *, clean: bool = True) -> None:
@@ -166,7 +143,7 @@ class Pool:
     def lend(self, connection: Connection, now: float) -> bytes:
         """What who is next says behind the end of a body (RFC 2920, 3.1): its envelope, for one round trip a mail."""
         prompt = connection.took is not None and connection.took < PROMPT
-        if not prompt or not connection.offers.pipelining or now < self._unhurried_until or self._room.owed():
+        if not prompt or not connection.offers.pipelining or now < self._standing.unhurried_until or self._room.owed():
             return b""
         if self._worn(connection, now, connection.users):
             return b""
@@ -241,7 +218,7 @@ class Pool:
         conversation.placed = True
         if self.circuit.cause is not None and (withheld := self.withheld()) is not None:
             conversation.turn.set_result(withheld)
-        elif self._crowded() and (now := self._clock.elapsed()) >= self._unhurried_until:
+        elif self._crowded() and (now := self._clock.elapsed()) >= self._standing.unhurried_until:
             conversation.leave.ask_ahead(partial(self._granted, conversation, now))
         else:
             self._line_up(conversation)
@@ -263,7 +240,8 @@ class Pool:
         else:
             now = self._clock.elapsed()
             self.ahead.granted(now - asked)
-            if not conversation.leave.answered(answer.result(), now):
+            conversation.leave.answered(answer.result())
+            if now >= conversation.leave.until:
                 turn.set_result(Lapsed())
             else:
                 self._line_up(conversation)
@@ -292,69 +270,29 @@ class Pool:
             self._closed(opening=True)
             raise
         if isinstance(found, NotSent):
-            self._shut_out(found)
+            self._standing.shut_out(found, self.open - 1)
             self._closed(opening=True)
             return found
         self.opening -= 1
         self.connections.add(found)
         found.users = 1
         found.link.on_closed = lambda: self._lost(found)
-        self._proven = True
-        was = self.circuit.cause
-        if self.circuit.reached(logged_in=self.relay.user is not None):
-            self._on_circuit(self.relay, self.circuit, was)
+        self._standing.reached()
         self.dispatch()
         return found
 
     def learn(self, attempt: Attempt, now: float, conversation: Conversation) -> None:
         """What a conversation came to: how many there may be at once, and whether the relay is left alone."""
-        if not _all_taken(attempt):
-            if conversation.outlived:
-                self._unhurried_until = now + UNHURRIED
-            if self._went_wrong(attempt, now):
-                return
-        was = self.circuit.cause
-        if self.circuit.served(now):
-            self._on_circuit(self.relay, self.circuit, was)
-        if self.width.size < self.width.most and self.width.grow(now):
+        if self._standing.learn(attempt, now, conversation):
             self.dispatch()
 
-    def _went_wrong(self, attempt: Attempt, now: float) -> bool:
-        """Whether that is so, and what follows from it."""
-        if (reply := asks_for_less(attempt)) is not None:
-            if not self.width.halve(now):
-                self._trip(Cause.THROTTLED, said("relay", reply))
-        elif isinstance(attempt, NotSent) and locks_out(attempt):
-            self._trip(Cause.CREDENTIALS, why(attempt))
-        elif breaks_off(attempt):
-            if self.circuit.failed():
-                self.width.at_most(1, now)
-                self._trip(Cause.FAILING, attempt.reason)
-        else:
-            return False
-        return True
-
-    def _shut_out(self, failure: NotSent) -> None:
-        """A connection could not be had. Those that stand go on; a relay that refused one more has enough of them."""
-        others = self.open - 1
-        if others and failure.reply is not None and failure.reply.transient:
-            self.width.at_most(others, self._clock.elapsed())
-        elif failure.reason not in OURS:
-            self._trip(cause_of(failure), why(failure), barred=False)
-
-    def _trip(self, cause: Cause, reason: str, *, barred: bool = True) -> None:
-        """From now on nobody tries, for a while."""
-        was = self.circuit.cause
-        self.circuit.trip(cause, reason, self._clock.elapsed())
-        self._proven = False
-        self._barred = barred
-        self._on_circuit(self.relay, self.circuit, was)
-        if barred:
-            self.retire_idle()
-            self.dispatch()
+    def _clear_out(self) -> None:
+        """The relay is left alone, by connections that stand too."""
+        self.retire_idle()
+        self.dispatch()
 
     def _may_open(self) -> bool:
-        if self._ended or self.open >= self.width.size or self.cooling or (self.opening and not self._proven):
+        if self._ended or self.open >= self.width.size or self.cooling or (self.opening and not self._standing.proven):
             return False
         return self._room.take(self)
 
@@ -367,7 +305,7 @@ class Pool:
         return None
 
     def _worn(self, connection: Connection, now: float, under_way: int = 0) -> bool:
-        if self.open > self.width.size or (self._barred and self.cooling):
+        if self.open > self.width.size or (self.circuit.cause is not None and self._standing.barred):
             return True
         aged = now - connection.since >= self._limits.age
         return aged or connection.mails + under_way >= self._limits.messages
@@ -403,13 +341,3 @@ class Pool:
         self.opening -= opening
         self._room.give()
         self.dispatch()
-
-
-def _all_taken(attempt: Attempt) -> bool:
-    """The usual end, of which there is nothing more to learn."""
-    if not isinstance(attempt, Answered) or attempt.data is None or attempt.data.code >= 300:
-        return False
-    for reply in attempt.recipients:  # noqa: SIM110  a generator for each mail costs more than the look
-        if reply.code >= 300:
-            return False
-    return True
