@@ -36,7 +36,7 @@ class Lines:
     def __init__(self, queue: "Queue", start: Callable[[Work, Line], None]) -> None:
         self.open = False
         self._queue = queue
-        self._start = start
+        self.start = start
         self._lines: dict[str, Line] = {}
 
     def __iter__(self) -> Iterator[Line]:
@@ -49,21 +49,14 @@ class Lines:
         if line is None:
             line = self._lines[tenant] = Line(tenant, self)
         if self.open and not line.works and self._queue.may(line):
-            self.begin(line, work)
+            self._queue.begin(line, work)
         else:
             self._queue.join(line, work)
 
-    def begin(self, line: Line, work: Work) -> None:
-        """It is started."""
-        self._queue.began(line)
-        self._start(work, line)
-
-    def ended(self, line: Line) -> None:
-        """One that was started has ended: the next ones may be."""
-        self._queue.ended(line)
-        if not line.works and not line.started and self._lines.get(line.tenant) is line:
+    def forget(self, line: Line) -> None:
+        """Nobody is in it, and nobody of it is under way."""
+        if self._lines.get(line.tenant) is line:
             del self._lines[line.tenant]
-        self._queue.turn(line)
 
     def resume(self) -> None:
         """The partition is open: whoever stood in line goes on."""
@@ -123,8 +116,8 @@ class Queue:
             return line.started < min(ENOUGH // 2, (room.free - room.kept + line.started) // 2)
         return self._moving < room.enough or line.started < room.enough // self._movers
 
-    def began(self, line: Line) -> None:
-        """One of it was started."""
+    def begin(self, line: Line, work: Work) -> None:
+        """Start one of it."""
         line.started += 1
         if not line.slow:
             self._moving += 1
@@ -132,13 +125,17 @@ class Queue:
         self._burst += 1
         if self._burst == 1:
             asyncio.get_running_loop().call_soon(self._next_round)
+        line.lines.start(work, line)
 
     def ended(self, line: Line) -> None:
-        """One of it has ended."""
+        """One of it has ended: the next ones may be started."""
         line.started -= 1
         if not line.slow:
             self._moving -= 1
             self._movers -= not line.started
+        if not line.works and not line.started:
+            line.lines.forget(line)
+        self.turn(line)
 
     def count(self, line: Line, *, slow: bool) -> None:
         """It is slow from now on, or is not."""
@@ -186,7 +183,7 @@ class Queue:
         self._number -= 1
         self._bytes -= _size(work.record)
         work.surplus = line.flowing
-        line.lines.begin(line, work)
+        self.begin(line, work)
         return bool(line.works)
 
 

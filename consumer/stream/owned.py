@@ -246,7 +246,7 @@ class Owned:
         if line is None:
             self._world.queue.turn()
         else:
-            self._lines.ended(line)
+            self._world.queue.ended(line)
 
     async def _carry(self, work: Work, state: Partition | None) -> None:
         ending = await self._world.delivery.handle(work, self)

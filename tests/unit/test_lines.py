@@ -41,7 +41,7 @@ class Desk:
         for _ in range(number):
             _, line = self.begun.pop(0)
             self.room.give_back()
-            self.lines.ended(line)
+            self.queue.ended(line)
             await self.settle()
 
     @property

@@ -167,5 +167,5 @@ def _stretches(offsets: list[int]) -> list[tuple[int, int]]:
 
 def record_of(one: Raw, partition: int) -> Record:
     """The library's record as ours."""
-    headers = tuple((name, value or b"") for name, value in one.headers)
+    headers = tuple([(name, value or b"") for name, value in one.headers])
     return Record(Coordinates(partition, one.offset), one.key, one.value, headers, one.timestamp / 1000)
