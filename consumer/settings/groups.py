@@ -169,7 +169,7 @@ class Smtp(_Group):
     """The most connections to one relay with the same credentials."""
     connections_total: Count = 200
     """The most connections to all relays together."""
-    messages_per_connection: Count = 100
+    messages_per_connection: Count = 500
     """After this many mails a connection is closed and a new one opened."""
     idle: Duration = _seconds(30)
     """After this long without a mail a connection is closed."""
