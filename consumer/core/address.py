@@ -24,17 +24,17 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
-@lru_cache(maxsize=256)
 def parse_address(text: str) -> Address | None:
     """The address as it goes on the wire, or None for what no relay could be told."""
     local, _, domain = text.rpartition("@")
     if not _LOCAL.fullmatch(local):
         return None
     wire_domain = _a_labels(domain)
-    if wire_domain is None or len(local.encode()) > _LOCAL_OCTETS:
+    if wire_domain is None or (len(local) if local.isascii() else len(local.encode())) > _LOCAL_OCTETS:
         return None
     address = f"{local}@{wire_domain}"
-    return Address(address) if len(address.encode()) <= _OCTETS else None
+    octets = len(address) if address.isascii() else len(address.encode())
+    return Address(address) if octets <= _OCTETS else None
 
 
 def parse_recipient(text: str) -> Address | None:

@@ -5,11 +5,10 @@ Nobody in bcc can get into a header: a letter does not know of them.
 """
 
 import re
-from collections.abc import Iterable
+from binascii import crc32
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from hashlib import blake2b
 
 from typing_extensions import override
 
@@ -73,11 +72,9 @@ def header_allowed(name: str) -> bool:
     return name.lower() not in wire.OWN_HEADERS and not name.lower().startswith(wire.OWN_HEADER_PREFIXES)
 
 
-@lru_cache(maxsize=1024)
-def message_id(tenant: str, request_id: str, domain: str) -> str:
-    """The same for every attempt at a request, so that readers can tell a second copy."""
-    digest = blake2b(f"{tenant}\0{request_id}".encode("utf-8", "surrogatepass"), digest_size=16)
-    return f"<{digest.hexdigest()}@{domain}>"
+def message_id(mark: int, domain: str) -> str:
+    """The same for every attempt at the request of this mark, so that readers can tell a second copy."""
+    return f"<{mark:032x}@{domain}>"
 
 
 def date_header(now: float) -> str:
@@ -121,8 +118,11 @@ def _from(name: str | None, address: Address) -> str:
     return f"From: {shown}{gap}<{clean(address)}>"
 
 
-def _addresses(name: str, addresses: Iterable[Address]) -> str:
-    return f"{name}: " + ",\r\n ".join(map(_mailbox, addresses))
+def _addresses(name: str, addresses: tuple[Address, ...]) -> str:
+    together = "".join(addresses)
+    if '"' in together or not together.isprintable():
+        addresses = map(_mailbox, addresses)
+    return f"{name}: " + ",\r\n ".join(addresses)
 
 
 def _mailbox(address: Address) -> str:
@@ -139,7 +139,7 @@ def _content(email: Letter, message_id: str) -> list[bytes]:
     shown = [_part(part, "inline") for part in email.attachments if shows and part.cid]
     attached = [_part(part, "attachment") for part in email.attachments if not (shows and part.cid)]
     content = _bodies(email, shown, message_id)
-    return _multipart("mixed", message_id, [content, *attached]) if attached else content
+    return _multipart(b"mixed", message_id, [content, *attached]) if attached else content
 
 
 def _bodies(email: Letter, shown: list[list[bytes]], message_id: str) -> list[bytes]:
@@ -147,10 +147,10 @@ def _bodies(email: Letter, shown: list[list[bytes]], message_id: str) -> list[by
         return _text(b"plain", email.text or "")
     html = _text(b"html", email.html)
     if shown:
-        html = _multipart('related; type="text/html"', message_id, [html, *shown])
+        html = _multipart(b'related; type="text/html"', message_id, [html, *shown])
     if email.text is None:
         return html
-    return _multipart("alternative", message_id, [_text(b"plain", email.text), html])
+    return _multipart(b"alternative", message_id, [_text(b"plain", email.text), html])
 
 
 def _text(subtype: bytes, text: str) -> list[bytes]:
@@ -177,12 +177,14 @@ def _part(part: Part, disposition: str) -> list[bytes]:
     return ["\r\n".join(fields).encode(), *(part.lines or (base64(part.content),))]
 
 
-def _multipart(kind: str, message_id: str, entities: list[list[bytes]]) -> list[bytes]:
-    mark = blake2b(message_id.encode(), digest_size=12).hexdigest()
-    boundary = f"=_{mark}.{kind[0]}"  # `mixed`, `related`, `alternative`: none begins with another
-    chunks = [f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\n'.encode()]
-    start = f"\r\n--{boundary}\r\n".encode()
+def _multipart(kind: bytes, message_id: str, entities: list[list[bytes]]) -> list[bytes]:
+    # `mixed`, `related`, `alternative`: none begins with another. No body can hold one (see mime.py), so it need not
+    # be hard to guess, only another one than that of a mail which somebody puts into this one, or this one into.
+    boundary = b"=_%08x.%c" % (crc32(message_id.encode()), kind[0])
+    start = b"\r\n--%b\r\n" % boundary
+    chunks = [b'Content-Type: multipart/%b;\r\n boundary="%b"\r\n' % (kind, boundary)]
     for entity in entities:
-        chunks += (start, *entity)
-    chunks.append(b"%b--\r\n" % start[:-2])
+        chunks.append(start)
+        chunks += entity
+    chunks.append(b"\r\n--%b--\r\n" % boundary)
     return chunks

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from consumer.core.address import parse_recipient
 from consumer.core.attribute import PARKED_COMMAND, SEND_EMAIL, SEND_TEST_EMAIL, VALIDATE_CREDENTIALS
 from consumer.core.envelope import Event, Refused, unwrap
+from consumer.core.ids import fingerprint
 from consumer.core.judge import MAX_ERRORS, Judge
 from consumer.core.outcome import Invalid
 from consumer.core.parked_command import ParkedCommand
@@ -59,7 +60,9 @@ def _send_email(record: Record, event: Event) -> Request | Refused:
     errors = _beyond_schema(email)
     if errors:
         return _refused(event, errors)
-    return Request(event.subject, event.id, event.tenant, email, record.timestamp, _digest(event), event.expires)
+    subject, tenant, id_ = event.subject, event.tenant, event.id
+    mark = fingerprint(tenant, id_)
+    return Request(subject, id_, tenant, email, record.timestamp, _digest(event.data), mark, event.expires)
 
 
 def _send_test_email(record: Record, event: Event) -> Request | Refused:
@@ -69,17 +72,21 @@ def _send_test_email(record: Record, event: Event) -> Request | Refused:
     if errors:
         return _refused(event, errors)
     email = mail_of(test, tenant=event.tenant, request_id=event.id, asked_at=record.timestamp)
-    return Request(event.subject, event.id, event.tenant, email, record.timestamp, _digest(event), event.expires, test)
+    subject, tenant, id_ = event.subject, event.tenant, event.id
+    mark = fingerprint(tenant, id_)
+    return Request(subject, id_, tenant, email, record.timestamp, _digest(event.data), mark, event.expires, test)
 
 
 def _validate_credentials(record: Record, event: Event) -> Validation:
     access = ValidateCredentials.model_validate(event.data)
-    return Validation(event.subject, event.id, event.tenant, access, record.timestamp, _digest(event), event.expires)
+    subject, tenant, id_ = event.subject, event.tenant, event.id
+    mark = fingerprint(tenant, id_)
+    return Validation(subject, id_, tenant, access, record.timestamp, _digest(event.data), mark, event.expires)
 
 
 def _parked_command(_: Record, event: Event) -> Command:
     order = ParkedCommand.model_validate(event.data)
-    return Command(event.subject, event.id, event.tenant, order, _digest(event), event.expires)
+    return Command(event.subject, event.id, event.tenant, order, _digest(event.data), event.expires)
 
 
 _READERS: Mapping[str, Callable[[Record, Event], Asked | Refused]] = {
@@ -90,9 +97,8 @@ _READERS: Mapping[str, Callable[[Record, Event], Asked | Refused]] = {
 }
 
 
-def _digest(event: Event) -> bytes:
-    canonical = orjson.dumps(event.data, option=orjson.OPT_SORT_KEYS)
-    return blake2b(canonical, digest_size=16).digest()
+def _digest(data: object) -> bytes:
+    return blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def _beyond_schema(email: SendEmail) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def post(
         return letter
     content = compose(letter, message_id=identity, date=date_header(now))
     if not answered and written == email.to:
-        indices, recipients = tuple(range(len(written))), letter.to
+        indices, recipients = _all(len(written)), letter.to
     else:
         indices = tuple([index for index in range(len(written)) if index not in answered])
         recipients = tuple(filter(None, [parse_recipient(written[index]) for index in indices]))
@@ -79,6 +79,11 @@ def post(
     return Posted(mail, relay_of(request, tenant), indices)
 
 
+@lru_cache(maxsize=64)
+def _all(number: int) -> tuple[int, ...]:
+    return tuple(range(number))
+
+
 def _letter(email: SendEmail, tenant: Tenant, sender: str, files: tuple[Fetched, ...]) -> Letter | Invalid:
     errors: list[str] = []
     to = _addresses("to", email.to, parse_recipient, errors)
@@ -86,7 +91,7 @@ def _letter(email: SendEmail, tenant: Tenant, sender: str, files: tuple[Fetched,
     if email.bcc:
         _addresses("bcc", email.bcc, parse_address, errors)
     reply_to = _addresses("replyTo", email.reply_to, parse_address, errors) if email.reply_to else ()
-    from_address = parse_address(sender)
+    from_address = _address_of(sender)
     if from_address is None:
         _addresses("from", (sender,), parse_address, errors)
     headers = _PRIORITIES[email.priority] + email.headers
@@ -120,7 +125,7 @@ def signed(request: Request, tenant: Tenant) -> tuple[str, str]:
     """The sender as it was written, and the Message-ID: what an outcome tells of a mail."""
     own = _own_sender(tenant)
     sender = request.email.sender or own
-    return sender, message_id(request.tenant, request.id, _domain(sender, own))
+    return sender, message_id(request.mark, _domain(sender, own))
 
 
 def sender_of(request: Request, tenant: Tenant) -> str:
@@ -130,6 +135,10 @@ def sender_of(request: Request, tenant: Tenant) -> str:
 
 def _own_sender(tenant: Tenant) -> str:
     return tenant.from_address or f"no-reply@{tenant.domain}"
+
+
+_address_of = lru_cache(maxsize=256)(parse_address)
+"""Of a sender: there are few of them, each with many mails."""
 
 
 @lru_cache(maxsize=256)

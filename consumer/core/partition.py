@@ -169,8 +169,7 @@ class Partition:
 
     def _open(self, work: Work, request: Request | Validation) -> Concluded | Skipped | None:
         """Take the id; or what became of the request that has it."""
-        work.mark = fingerprint(request.tenant, request.id)
-        used = self.ids.open(work.mark, request.subject.origin, request.digest, offset=work.offset)
+        used = self.ids.open(request.mark, request.subject.origin, request.digest, offset=work.offset)
         if used is None:
             return None
         return Skipped() if isinstance(used, Seen) else Concluded(request.subject, used)
@@ -347,8 +346,7 @@ class Partition:
         self._outcomes.append(ending)
         use = _USED if isinstance(ending.outcome, _USING) else _FREE
         if (request := work.request) is not None:
-            mark = work.mark or fingerprint(request.tenant, request.id)
-            self.ids.end(mark, request.subject.origin, request.digest, use=use, at=now)
+            self.ids.end(request.mark, request.subject.origin, request.digest, use=use, at=now)
         elif (gone := self.parking.get(work.offset)) is not None:  # its record is, and the request with it
             self.ids.end(fingerprint(gone.tenant, gone.id), gone.origin, gone.digest, use=use, at=now)
         if self.parking.numbers:

@@ -15,7 +15,8 @@ class Request:
     """A request for one mail. Of a test mail, `test` is what was asked for, and `email` what is to be sent.
 
     `received` and `expires` are in seconds since the epoch; `digest` is 16 bytes over the
-    body's content, equal for equal content whatever the order of its fields.
+    body's content, equal for equal content whatever the order of its fields; `mark` stands
+    for tenant and id (`ids.fingerprint`).
     """
 
     subject: Subject
@@ -24,6 +25,7 @@ class Request:
     email: SendEmail
     received: float
     digest: bytes
+    mark: int
     expires: float | None = None
     test: SendTestEmail | None = None
 
@@ -38,6 +40,7 @@ class Validation:
     access: ValidateCredentials
     received: float
     digest: bytes
+    mark: int
     expires: float | None = None
 
 

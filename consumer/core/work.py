@@ -27,7 +27,6 @@ class Work:
     lost: bool = False
     prompt: bool = True
     surplus: bool = False
-    mark: int = 0  # that `Ids` knows its request by; 0 before it was admitted
     offset: int = field(init=False)  # asked for a score of times
 
     def __post_init__(self) -> None:

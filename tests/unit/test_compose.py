@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from consumer.core.compose import Letter, Part, compose, date_header, header_allowed, message_id, needs_smtputf8
+from consumer.core.ids import fingerprint
 from consumer.core.mail import Address
 
 PLAIN = Letter(
@@ -296,8 +297,8 @@ def test_the_same_letter_and_id_make_the_same_bytes() -> None:
 
 
 def test_a_message_id_is_made_from_tenant_and_request() -> None:
-    assert message_id("shop", "1", "shop.example") == "<079e31d468a6afe70103358d103e28e3@shop.example>"
-    assert message_id("shop", "1", "shop.example") != message_id("shop1", "", "shop.example")
+    assert message_id(fingerprint("shop", "1"), "shop.example") == "<079e31d468a6afe70103358d103e28e3@shop.example>"
+    assert message_id(0x79E, "shop.example") == "<0000000000000000000000000000079e@shop.example>"
 
 
 @pytest.mark.parametrize(

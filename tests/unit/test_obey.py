@@ -4,6 +4,7 @@ import pytest
 
 from consumer.core.conclude import cancel
 from consumer.core.ending import Concluded, Skipped
+from consumer.core.ids import fingerprint
 from consumer.core.obey import answer, done, obey
 from consumer.core.outcome import Accepted, Cancelled, Declined, Duplicate, Obeyed, Refusal, Subject, Unknown, Why
 from consumer.core.parked_command import ParkedCommand, Verb
@@ -105,7 +106,15 @@ def test_of_two_that_share_a_name_the_older_is_found_whichever_has_the_id() -> N
 
 def request() -> Request:
     at = Coordinates(0, 3)
-    return Request(Subject(at, at), "r-1", "acme", email(to=["ann@example.com", "bob@example.com"]), NOW, b"")
+    return Request(
+        Subject(at, at),
+        "r-1",
+        "acme",
+        email(to=["ann@example.com", "bob@example.com"]),
+        NOW,
+        b"",
+        fingerprint("acme", "r-1"),
+    )
 
 
 def test_what_nobody_got_is_cancelled_with_what_was_refused() -> None:
