@@ -7,13 +7,10 @@ and no two wait for one another.
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from itertools import zip_longest
-from types import TracebackType
 from typing import TypeAlias
-
-from typing_extensions import override
 
 from consumer.core.attachment import Caps, Fetched, Gone, NoRoom, Refusal, Refused, Wanted, memory, unresolvable
 from consumer.core.budget import Budget
@@ -51,8 +48,8 @@ class Contents:
 
 Found: TypeAlias = Contents | Unresolvable | Unavailable
 
-_NOTHING = nullcontext[Found](Contents(NONE))
-"""Of most requests: there is nothing to be had, and nothing to be given back."""
+NOTHING = Contents(NONE)
+"""Of most requests."""
 
 
 class Larder:
@@ -141,14 +138,14 @@ class Resolver:
         self._caps = caps
         self.larder = larder
 
-    def of(self, email: SendEmail, tenant: str, digests: tuple[str, ...]) -> AbstractAsyncContextManager[Found]:
-        """For `async with`: what a request of this tenant refers to, for as long as that lasts.
+    def of(self, email: SendEmail, tenant: str, digests: tuple[str, ...]) -> "Resolving | None":
+        """For one attempt at a request of this tenant; None where it refers to nothing, and has `NOTHING`.
 
         `digests` are those of the files that an earlier attempt had: only the same ones will do.
         """
         asked = tokens(email)
         if not asked and not email.attachments:
-            return _NOTHING
+            return None
         return Resolving(self, email, asked, Hold(self.larder, tenant), digests)
 
     async def values(self, email: SendEmail, asked: tuple[str, ...]) -> Values | Unresolvable | Unavailable:
@@ -194,7 +191,7 @@ class Resolver:
         return tuple(files)
 
 
-class Resolving(AbstractAsyncContextManager[Found]):
+class Resolving:
     """One attempt's contents, from the first token to the end of the mail."""
 
     def __init__(
@@ -206,8 +203,8 @@ class Resolving(AbstractAsyncContextManager[Found]):
         self._hold = hold
         self._digests = digests
 
-    @override
-    async def __aenter__(self) -> Found:
+    async def contents(self) -> Found:
+        """All that the request refers to: to be given back with `end`."""
         values = await self._resolver.values(self._email, self._asked)
         if not isinstance(values, Values):
             return values
@@ -219,10 +216,8 @@ class Resolving(AbstractAsyncContextManager[Found]):
             self._hold.keep(0)
             raise
 
-    @override
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
+        """The attempt has ended."""
         self._hold.keep(0)
 
     async def _with_files(self, values: Values) -> Found:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from consumer.contents import Contents, Resolver
+from consumer.contents import NOTHING, Contents, Resolver
 from consumer.core.conclude import Chance, cancel, conclude, in_doubt, left_out, unsent
 from consumer.core.decode import Asked, Refused
 from consumer.core.dkim import sign
@@ -75,13 +75,11 @@ class Delivery:
         home = desk.home(request.tenant)
         if home != work.record.at.partition and work.record.forwarded_from is None:
             return Forwarded(home)
-        if isinstance(request, Command):
-            return Ordered(request)
-        if isinstance(request, Validation):
-            return await self.validating.handle(work, request, desk)
+        if not isinstance(request, Request):
+            return await self._no_mail(work, request, desk)
         work.request = request
 
-        tenant = await self._tenant(request)
+        tenant = _meant(request, await self.tenants.get(request.tenant))
         if isinstance(tenant, Unavailable):
             return Later(Reason.CONFIG, self.clock.now() + WHILE_DOWN, work.progress)
         if isinstance(tenant, Invalid):
@@ -91,51 +89,67 @@ class Delivery:
         if not isinstance(admitted, Admitted):
             return admitted
 
-        async with self.resolver.of(request.email, tenant.name, work.progress.files) as contents:
-            if isinstance(contents, Unavailable):
-                return self._until_back(contents, work)
-            if isinstance(contents, Unresolvable):
-                return unsent(request, tenant, work.progress, contents)
+        resolving = self.resolver.of(request.email, tenant.name, work.progress.files)
+        contents = NOTHING if resolving is None else await resolving.contents()
+        try:
+            if not isinstance(contents, Contents):
+                return self._without(contents, work, request, tenant)
             work.progress = desk.screen(request, contents.values, contents.pinned(work.progress))
             if len(work.progress.answers) == len(request.email.recipients):
                 return left_out(request, tenant, work.progress)
 
-            posted = await self._post(work, request, tenant, contents)
+            posted = (
+                await self._made_apart(work, request, tenant, contents)
+                if tenant.dkim or contents.files or len(work.record.value or b"") > LARGE
+                else self._made(work, request, tenant, contents, self.clock.now())
+            )
             if not isinstance(posted, Posted):
                 return unsent(request, tenant, work.progress, posted)
 
             attempt = await self.transport.send(posted.mail, posted.relay, partial(desk.permit, work))
             work.bounced = bounced(posted.mail.recipients, attempt)
+        finally:
+            if resolving is not None:
+                resolving.end()
         chance = Chance(self.clock.now(), self.chance(), self.ladder)
         return conclude(request, tenant, posted, work.progress, discreet(attempt, contents.values), chance)
 
-    async def _post(
+    async def _no_mail(self, work: Work, request: Command | Validation, desk: Desk) -> Ending:
+        """The way of what sends nothing."""
+        if isinstance(request, Command):
+            return Ordered(request)
+        return await self.validating.handle(work, request, desk)
+
+    def _without(
+        self, missing: Unavailable | Unresolvable, work: Work, request: Request, tenant: Tenant
+    ) -> Concluded | Later:
+        """How it ends, or waits, that not all that it refers to can be had."""
+        if isinstance(missing, Unresolvable):
+            return unsent(request, tenant, work.progress, missing)
+        return self._until_back(missing, work)
+
+    def _made(
+        self, work: Work, request: Request, tenant: Tenant, contents: Contents, now: float
+    ) -> Posted | Invalid | Suppressed:
+        """The mail to those without an answer, and its way."""
+        answered = frozenset(dict(work.progress.answers)) if work.progress.answers else _NO_ANSWERS
+        made = post(request, tenant, contents.values, contents.files, answered=answered, now=now)
+        return route(made, request, tenant, simulate=self.simulate)
+
+    async def _made_apart(
         self, work: Work, request: Request, tenant: Tenant, contents: Contents
     ) -> Posted | Invalid | Suppressed:
-        """The mail to those without an answer, signed where its tenant has a key.
+        """The same, signed where its tenant has a key.
 
         A large one is made off the loop, which would be held for 0.1 s. So is a signature: it takes a millisecond,
         and lets go of the interpreter meanwhile.
         """
-        files, answered, now = contents.files, frozenset(dict(work.progress.answers)), self.clock.now()
-        make = partial(post, request, tenant, contents.values, files, answered=answered, now=now)
-        octets = len(work.record.value or b"")
-        if files:
-            octets += sum([file.octets for file in files])
-        made = await asyncio.to_thread(make) if octets > LARGE else make()
-        posted = route(made, request, tenant, simulate=self.simulate)
+        octets = len(work.record.value or b"") + sum([file.octets for file in contents.files])
+        make = partial(self._made, work, request, tenant, contents, self.clock.now())
+        posted = await asyncio.to_thread(make) if octets > LARGE else make()
         if isinstance(posted, Posted) and tenant.dkim:
             return replace(posted, mail=await asyncio.to_thread(sign, posted.mail, tenant.dkim, self.clock.now()))
         return posted
-
-    async def _tenant(self, request: Request) -> Tenant | Invalid | Unavailable:
-        """Whose mail it is; of a test with what that says in place of the stored configuration."""
-        tenant = await self.tenants.get(request.tenant)
-        if isinstance(tenant, UnknownTenant):
-            return NOBODY
-        if request.test is None or isinstance(tenant, Unavailable):
-            return tenant
-        return as_tested(request.test, tenant)
 
     def _until_back(self, missing: Unavailable, work: Work) -> Later:
         """What it needs is down. A host that its producer has named counts as an attempt, like a relay; ours do not."""
@@ -155,7 +169,7 @@ class Delivery:
         request = self._again(work)
         if isinstance(request, Concluded):
             return request
-        tenant = await self._tenant(request)
+        tenant = _meant(request, await self.tenants.get(request.tenant))
         work.tenant = tenant if isinstance(tenant, Tenant) else None
         return in_doubt(request, work.tenant, work.progress, self.clock.now() + lifetime)
 
@@ -165,7 +179,7 @@ class Delivery:
         if isinstance(request, Concluded):
             return request
         if work.progress.sent_at:
-            tenant = await self._tenant(request)
+            tenant = _meant(request, await self.tenants.get(request.tenant))
             if isinstance(tenant, Invalid):
                 return Concluded(request.subject, tenant, request.digest, work.progress)
             work.tenant = tenant if isinstance(tenant, Tenant) else None
@@ -183,6 +197,17 @@ class Delivery:
             case Command() | Validation():  # are never parked, and have no leave to send
                 raise AssertionError(work.record.at)
 
+
+def _meant(request: Request, tenant: Tenant | UnknownTenant | Unavailable) -> Tenant | Invalid | Unavailable:
+    """Whose mail it is; of a test with what that says in place of the stored configuration."""
+    if isinstance(tenant, UnknownTenant):
+        return NOBODY
+    if request.test is None or isinstance(tenant, Unavailable):
+        return tenant
+    return as_tested(request.test, tenant)
+
+
+_NO_ANSWERS = frozenset[int]()
 
 LARGE = 262_144
 """Octets of a request and its files from which on their mail is made off the loop."""

@@ -120,9 +120,8 @@ def _from(name: str | None, address: Address) -> str:
 
 def _addresses(name: str, addresses: tuple[Address, ...]) -> str:
     together = "".join(addresses)
-    if '"' in together or not together.isprintable():
-        addresses = map(_mailbox, addresses)
-    return f"{name}: " + ",\r\n ".join(addresses)
+    plain = '"' not in together and together.isprintable()
+    return f"{name}: " + ",\r\n ".join(addresses if plain else map(_mailbox, addresses))
 
 
 def _mailbox(address: Address) -> str:
