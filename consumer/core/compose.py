@@ -89,39 +89,41 @@ def _date_header(second: int) -> str:
 
 
 def _head(email: Letter, message_id: str, date: str) -> str:
-    fields = [_from(email.from_name, email.from_address)]
+    who = _from(email.from_name, email.from_address)
     if email.to:
-        fields.append(_addresses("To", email.to))
+        who += _addresses("\r\nTo: ", email.to)
     if email.cc:
-        fields.append(_addresses("Cc", email.cc))
+        who += _addresses("\r\nCc: ", email.cc)
     if not email.to and not email.cc:
-        fields.append("To: undisclosed-recipients:;")
+        who += "\r\nTo: undisclosed-recipients:;"
     if email.reply_to:
-        fields.append(_addresses("Reply-To", email.reply_to))
-    fields.append(header("Subject", email.subject))
+        who += _addresses("\r\nReply-To: ", email.reply_to)
+    subject = header("Subject", email.subject)
     if not (date + message_id).isprintable():
         date, message_id = clean(date), clean(message_id)
-    fields.append(f"Date: {date}\r\nMessage-ID: {message_id}\r\nAuto-Submitted: auto-generated")
+    more = ""
     if email.headers:
-        fields += [header(name, value) for name, value in email.headers if header_allowed(name)]
-    fields.append("MIME-Version: 1.0\r\n")
-    return "\r\n".join(fields)
+        more = "".join([f"{header(name, value)}\r\n" for name, value in email.headers if header_allowed(name)])
+    return (
+        f"{who}\r\n{subject}\r\nDate: {date}\r\nMessage-ID: {message_id}\r\n"
+        f"Auto-Submitted: auto-generated\r\n{more}MIME-Version: 1.0\r\n"
+    )
 
 
 @lru_cache(maxsize=1024)
 def _from(name: str | None, address: Address) -> str:
     shown = phrase(name, LINE - len("From: ")) if name else ""
     if not shown:
-        return _addresses("From", (address,))
+        return _addresses("From: ", (address,))
     last = len(shown) - shown.rfind("\n")
     gap = " " if last + len(address) + len("From:  <>") <= LINE else "\r\n "
     return f"From: {shown}{gap}<{clean(address)}>"
 
 
-def _addresses(name: str, addresses: tuple[Address, ...]) -> str:
+def _addresses(begin: str, addresses: tuple[Address, ...]) -> str:
     together = "".join(addresses)
     plain = '"' not in together and together.isprintable()
-    return f"{name}: " + ",\r\n ".join(addresses if plain else map(_mailbox, addresses))
+    return begin + ",\r\n ".join(addresses if plain else map(_mailbox, addresses))
 
 
 def _mailbox(address: Address) -> str:

@@ -61,9 +61,9 @@ def conclude(  # noqa: C901, PLR0911  a way to end a line
     match attempt:
         case Answered():
             progress = _after(progress, posted, attempt)
-            if request.test is not None and len(progress.answers) < len(request.email.recipients):
-                return _told(request, posted, progress, _last_word(attempt))
             if len(progress.answers) < len(request.email.recipients):
+                if request.test is not None:
+                    return _told(request, posted, progress, _last_word(attempt))
                 return _retry(progress, chance)
             outcome = finish(request, tenant, progress, identity=posted.mail.message_id)
             return Concluded(request.subject, outcome, request.digest, progress)

@@ -73,7 +73,11 @@ def outcome_event(
     The id comes from the coordinates of the request: written twice, it is the same event.
     """
     headers = attributes(subject, source)
-    headers += (time(now), _ACCEPTED if isinstance(outcome, Accepted) else (KIND_HEADER, kind(outcome).encode()))
+    if isinstance(outcome, Accepted):  # nearly all: nobody has to look what it is again
+        ended, body = _ACCEPTED, _accepted(outcome)
+    else:
+        ended, body = (KIND_HEADER, kind(outcome).encode()), _body(outcome)
+    headers += (time(now), ended)
     if sent:
         told = ""
         for at, recipients in sent:
@@ -81,7 +85,6 @@ def outcome_event(
         headers.append((SENT_AT_HEADER, told[1:].encode()))
     if digest is not None:
         headers.append((DIGEST_HEADER, hexlify(digest)))
-    body = _body(outcome)
     if subject.type == VALIDATE_CREDENTIALS:  # the first seed's answer, however the request ended
         body["success"] = isinstance(outcome, Validated)
     return tuple(headers), orjson.dumps(body)
@@ -141,13 +144,16 @@ def _body(outcome: Outcome) -> Body:  # noqa: C901, PLR0911, PLR0912 - a case fo
 
 def _accepted(outcome: Accepted) -> Body:
     accepted, rejected = outcome.accepted, outcome.rejected
-    asked = [one.recipient for one in rejected if not isinstance(one.reply, Blocked)] if rejected else ()
+    asked, refused = accepted, _NONE_REFUSED
+    if rejected:
+        asked = (*accepted, *[one.recipient for one in rejected if not isinstance(one.reply, Blocked)])
+        refused = _refusals(rejected)
     return {
         "status": 204,
         "message": _taken(len(accepted), len(accepted) + len(rejected)),
         "accepted": accepted,
-        **(_refusals(rejected) if rejected else _NONE_REFUSED),
-        "envelope": {"from": outcome.sender, "to": (*accepted, *asked)},
+        **refused,
+        "envelope": {"from": outcome.sender, "to": asked},
         "response": _legible(outcome.response, _MAX_RESPONSE),
         "messageId": outcome.message_id,
         "sentAt": format_timestamp(outcome.at),
