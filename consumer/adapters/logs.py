@@ -152,7 +152,12 @@ class _Mails:
         self._second = 0
         self._stamp = ""
 
-    def add(self, outcome: str, partition: int, offset: int, seconds: float) -> None:
+    def concluded(self, outcome: str, partition: int, offset: int, seconds: float) -> None:
+        """A request has its outcome, one of a closed set. Called within the event loop."""
+        if self.stream is None:
+            log = structlog.stdlib.get_logger(_REQUESTS)
+            log.info("concluded", outcome=outcome, partition=partition, offset=offset, seconds=round(seconds, 3))
+            return
         now = time.time()
         second = int(now)
         if second != self._second:
@@ -190,18 +195,8 @@ def _pieces(lines: list[str]) -> Iterator[str]:
 _mails = _Mails()
 
 
-def concluded(outcome: str, partition: int, offset: int, seconds: float) -> None:
-    """A request has its outcome, one of a closed set. Called within the event loop."""
-    if _mails.stream is None:
-        log = structlog.stdlib.get_logger(_REQUESTS)
-        log.info("concluded", outcome=outcome, partition=partition, offset=offset, seconds=round(seconds, 3))
-        return
-    _mails.add(outcome, partition, offset, seconds)
-
-
-def flush() -> None:
-    """Write at once what was gathered."""
-    _mails.write()
+concluded = _mails.concluded
+flush = _mails.write
 
 
 EVERYDAY = (

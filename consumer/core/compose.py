@@ -56,7 +56,8 @@ class Letter:
 
 def compose(email: Letter, *, message_id: str, date: str) -> bytes:
     """The mail with CRLF line ends, 7 bit unless `needs_smtputf8`; the same letter and id make the same bytes."""
-    return b"".join([_head(email, message_id, date).encode("utf-8", "replace"), *_content(email, message_id)])
+    content = _content(email, message_id) if email.attachments else _bodies(email, [], message_id)
+    return b"".join([_head(email, message_id, date).encode("utf-8", "replace"), *content])
 
 
 def needs_smtputf8(email: Letter) -> bool:
@@ -134,8 +135,6 @@ def _mailbox(address: Address) -> str:
 
 
 def _content(email: Letter, message_id: str) -> list[bytes]:
-    if not email.attachments:
-        return _bodies(email, [], message_id)
     shows = email.html is not None
     shown = [_part(part, "inline") for part in email.attachments if shows and part.cid]
     attached = [_part(part, "attachment") for part in email.attachments if not (shows and part.cid)]
