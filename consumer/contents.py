@@ -43,7 +43,7 @@ class Contents:
 
     def pinned(self, progress: Progress) -> Progress:
         """The progress, with what tells these files from any others."""
-        return replace(progress, files=tuple(file.sha256 for file in self.files)) if self.files else progress
+        return replace(progress, files=tuple(file.sha256 for file in self.files))
 
 
 Found: TypeAlias = Contents | Unresolvable | Unavailable

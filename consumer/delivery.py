@@ -94,7 +94,8 @@ class Delivery:
         try:
             if not isinstance(contents, Contents):
                 return self._without(contents, work, request, tenant)
-            work.progress = desk.screen(request, contents.values, contents.pinned(work.progress))
+            progress = contents.pinned(work.progress) if contents.files else work.progress
+            work.progress = desk.screen(request, contents.values, progress)
             if len(work.progress.answers) == len(request.email.recipients):
                 return left_out(request, tenant, work.progress)
 

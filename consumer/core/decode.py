@@ -6,7 +6,7 @@ includes the names of its fields, may be personal data.
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import orjson
 from pydantic import ValidationError
@@ -56,7 +56,7 @@ class Decoder:
 
 
 def _send_email(record: Record, event: Event) -> Request | Refused:
-    email = read_email(cast("dict[str, Any]", event.data))
+    email = read_email(event.data)
     errors = _beyond_schema(email)
     if errors:
         return _refused(event, errors)

@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import orjson
 
@@ -27,9 +27,11 @@ MAX_VALUE = 10 * 1024 * 1024
 
 _STRUCTURED = "application/cloudevents+json"
 _OF_PLAIN = {header: name for name, header in PLAIN.items()}
-_MAGIC = b"\x00"
+_MAGIC = 0
 _MAGIC_BYTES = 5  # Confluent's wire format: the magic byte and the id of a schema
 _BOM = b"\xef\xbb\xbf"
+_FRAMED = bytes((_MAGIC, _BOM[0]))
+"""With what a value begins that is not JSON from its first octet on."""
 
 Headers: TypeAlias = Mapping[str, str]
 
@@ -42,7 +44,7 @@ class Event:
     type: str
     id: str
     tenant: str
-    data: object
+    data: Any
     expires: float | None = None
 
 
@@ -242,10 +244,10 @@ def _json(value: bytes | None) -> object:
         return _Flaw("value: null" if value is None else "value: empty", "invalid-json")
     if len(value) > MAX_VALUE:
         return _Flaw(f"value: larger than {MAX_VALUE} bytes", "invalid-json")
-    if value.startswith(_MAGIC):
-        value = value[_MAGIC_BYTES:]
+    if value[0] in _FRAMED:
+        value = (value[_MAGIC_BYTES:] if value[0] == _MAGIC else value).removeprefix(_BOM)
     try:
-        return orjson.loads(value.removeprefix(_BOM))
+        return orjson.loads(value)
     except orjson.JSONDecodeError as error:
         if "UTF-8" in error.msg:
             return _Flaw("value: not UTF-8", "invalid-json")

@@ -76,7 +76,7 @@ def post(
     eight_bit = not content.isascii()
     smtputf8 = not "".join(recipients).isascii() or (eight_bit and needs_smtputf8(letter))
     mail = Mail(letter.from_address, recipients, content, identity, smtputf8, eight_bit, tenant.name)
-    return Posted(mail, relay_of(request, tenant), indices)
+    return Posted(mail, tenant.relay if email.connection is None else relay_of(request, tenant), indices)
 
 
 @lru_cache(maxsize=64)

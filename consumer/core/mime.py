@@ -125,10 +125,11 @@ def body(text: str) -> tuple[bytes, bytes]:
     # One octet is found far faster than four, and most texts have no underscore.
     if not beyond and _NUL not in data and not (_UNDERSCORE in data and b"--=_" in data) and not _has_long_line(data):
         return b"7bit", data
-    if 8 * beyond <= len(data):
+    octets = len(data)
+    if 8 * beyond <= octets:
         quoted = b2a_qp(data, False, True, False)  # noqa: FBT003 (it keeps CRLF so)
         # Each octet that it had to quote made it longer by two: most texts need not be looked at to count them.
-        if 3 * (len(quoted) - len(data)) <= len(data) or 6 * len(data.translate(None, _QP_SAFE)) <= len(data):
+        if 3 * (len(quoted) - octets) <= octets or 6 * len(data.translate(None, _QP_SAFE)) <= octets:
             return b"quoted-printable", quoted
     return b"base64", base64(data)
 
