@@ -458,8 +458,8 @@ class Partition:
 
     @property
     def load(self) -> int:
-        """How many intents and outcomes are to be written: nearly all that a busy partition writes."""
-        return len(self.asked) + len(self._outcomes)
+        """How many intents, outcomes and parked entries are to be written: nearly all that a busy partition writes."""
+        return len(self.asked) + len(self._outcomes) + len(self._parked)
 
     @property
     def advanced(self) -> bool:

@@ -365,10 +365,20 @@ class Owned:
             self._wanted.clear()
             self._got_on = clock.elapsed()
         await asyncio.sleep(max(pace.gather, self._last_tick + pace.between_ticks - clock.elapsed()))
-        # Who stood in line waits for more of its kind, which saves ticks. Nobody else is to wait for that, nor a full one.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, pace.gather_under_load - pace.gather)):
-                await self._prompt.wait()
+        await self._gather(state)
+
+    async def _gather(self, state: Partition) -> None:
+        """Wait for more of those that stood in line, which saves ticks; not for long, and only while some come.
+
+        Where none comes, all that may ask for leave have done so, and wait for this tick.
+        """
+        pace, clock, load = self._world.pace, self._world.clock, 0
+        until = clock.elapsed() + pace.gather_under_load - pace.gather
+        while (left := until - clock.elapsed()) > 0 and load < state.load and not self._prompt.is_set():
+            load = state.load
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, pace.lull)):
+                    await self._prompt.wait()
         self._prompt.clear()
 
     def _want(self, work: Work) -> None:

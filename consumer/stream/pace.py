@@ -34,7 +34,8 @@ class Pace:
     fetch_within: float = 0.1
     listen_within: float = 1.0
     gather: float = 0.010  # from the first event to its tick
-    gather_under_load: float = 0.1  # the same where all that waits for it has stood in line
+    gather_under_load: float = 0.1  # the same where all that waits for it has stood in line, and more comes
+    lull: float = 0.025  # without any more of them, after which none is waited for
     worth_a_tick: int = 200  # intents and outcomes that make it go at once: more would hardly lower its price for each
     between_ticks: float = 0.025
     offset_alone: float = 1.0

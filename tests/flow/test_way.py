@@ -39,11 +39,20 @@ async def test_a_thousand_requests_have_a_thousand_outcomes() -> None:
 
 async def test_a_full_tick_does_not_wait_for_more() -> None:
     setup = Setup(tenants=(tenant(h_limit=5_000),))
-    setup.pace = replace(setup.pace, gather_under_load=3_600.0, worth_a_tick=10)
+    setup.pace = replace(setup.pace, gather_under_load=3_600.0, lull=3_600.0, worth_a_tick=10)
     async with running(setup):
         for number in range(200):  # those that do not fit into the first burst stand in line
             setup.request(f"r-{number}")
         await setup.outcomes(150)
+
+
+async def test_a_tick_does_not_wait_for_more_where_nobody_comes_before_it() -> None:
+    setup = Setup(tenants=(tenant(h_limit=5_000),))
+    setup.pace = replace(setup.pace, gather_under_load=3_600.0, lull=0.01)
+    async with running(setup):
+        for number in range(100):
+            setup.request(f"r-{number}")
+        await setup.outcomes(100)
 
 
 async def test_what_cannot_be_read_is_one_outcome_and_the_partition_goes_on() -> None:
