@@ -60,7 +60,8 @@ def _given(value: str) -> str | None:
     return None if value else "empty"
 
 
-def _tenant(value: str) -> str | None:
+def tenant(value: str) -> str | None:
+    """What is wrong with the name of a tenant."""
     if len(value) > MAX_TENANT:
         return f"longer than {MAX_TENANT} characters"
     return "expected no blanks" if " " in value else text(value)
@@ -88,7 +89,7 @@ RULES: Mapping[str, Rule] = {
     "id": text,
     "source": _given,
     "type": _type_of(TYPES),
-    "tenant": _tenant,
+    "tenant": tenant,
     "correlationid": text,
     "expirytime": _time,
     "datacontenttype": _json_type,

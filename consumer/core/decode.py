@@ -106,7 +106,7 @@ def _beyond_schema(email: SendEmail) -> tuple[str, ...]:
     if len(email.to) + len(email.cc) + len(email.bcc) > MAX_RECIPIENTS:
         return (f"/: expected at most {MAX_RECIPIENTS} recipients in to, cc and bcc",)
     addresses = " ".join((*email.to, *email.cc, *email.bcc, *email.reply_to, email.sender or ""))
-    if addresses.isascii() and "xn--" not in addresses.lower():  # as in `_plain`
+    if _plain(addresses):
         return ()
     fields = (("to", email.to), ("cc", email.cc), ("bcc", email.bcc), ("replyTo", email.reply_to))
     errors = [

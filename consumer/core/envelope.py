@@ -77,12 +77,17 @@ class _Unwrapped(NamedTuple):
 
 def unwrap(record: Record, kinds: Kinds = REQUESTS) -> Event | Refused:
     """The event in the record, whichever of the three ways it is wrapped. Never raises for one."""
+    given, shape = _shaped(record)
+    usual = None if shape is None else _usual(record, given, shape, kinds)
+    return usual or header_by_header(record, kinds)
+
+
+def _shaped(record: Record) -> tuple[Mapping[str, bytes], Shape | None]:
+    """The headers by their names, and the shape of these; None where one comes twice, or is of two lines."""
     given = dict(record.headers)
     names = "\n".join(given)
     shape = shape_of(names) if len(names) <= LONGEST else None
-    if shape is None or not shape.number == len(given) == len(record.headers):  # a name twice, or of two lines
-        return header_by_header(record, kinds)
-    return _usual(record, given, shape, kinds) or header_by_header(record, kinds)
+    return given, shape if shape is not None and shape.number == len(given) == len(record.headers) else None
 
 
 def _usual(record: Record, given: Mapping[str, bytes], shape: Shape, kinds: Kinds) -> Event | Refused | None:
@@ -100,10 +105,8 @@ def _usual(record: Record, given: Mapping[str, bytes], shape: Shape, kinds: Kind
         return None
     if (
         type_ is None
-        or not 0 < len(id_) <= attribute.MAX_TEXT
-        or not 0 < len(tenant) <= attribute.MAX_TENANT
-        or " " in tenant
-        or not (id_.isprintable() and tenant.isprintable())
+        or attribute.text(id_) is not None
+        or attribute.tenant(tenant) is not None
         or (correlation is not None and attribute.text(correlation) is not None)
         or (shape.content_type is not None and given[shape.content_type] not in JSON)
         or (shape.specversion is not None and given[shape.specversion] != b"1.0")
@@ -136,10 +139,8 @@ def header_by_header(record: Record, kinds: Kinds = REQUESTS) -> Event | Refused
 
 def tenant_of(record: Record) -> str:
     """Whose the record says it is, right or wrong, for a fraction of what `unwrap` costs; "" where it does not say."""
-    given = dict(record.headers)
-    names = "\n".join(given)
-    shape = shape_of(names) if len(names) <= LONGEST else None
-    if shape is None or shape.number != len(given) or (shape.content_type and given[shape.content_type] not in JSON):
+    given, shape = _shaped(record)
+    if shape is None or (shape.content_type and given[shape.content_type] not in JSON):
         return _tenant_of(record)
     return given[shape.tenant][: attribute.MAX_TENANT].decode(errors="replace")
 

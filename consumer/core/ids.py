@@ -120,11 +120,11 @@ class Ids:
             ended = self._ended.get(mark)
             if ended is not None and _of_another(ended, origin):
                 return
-        elif (held if isinstance(held, tuple) else self._parked(held))[0] == origin:
+        elif self._who(held)[0] == origin:
             del self._open[mark]
         else:
             return
-        self._ended[mark] = _ENDED.pack(at, use is Use.USED) + b"%d:%d\0" % origin + digest
+        self._ended[mark] = _ENDED.pack(at, use is Use.USED) + _written(origin) + digest
         self._times.append(at)
         self._marks.append(mark)
 

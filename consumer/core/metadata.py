@@ -56,11 +56,7 @@ def encode(nonce: str, tick: int, unsettled: Runs, intents: Collection[int], pos
     distances = bytearray()
     above = position
     for first, last, mark in _spans(unsettled, sorted(intents)):
-        number = (above - last) << 1 | mark
-        if number <= 0x7F:
-            distances.append(number)
-        else:
-            distances += varint.write(number)
+        distances += varint.write((above - last) << 1 | mark)
         distances += _NEXT * (last - first)
         above = first
     return f"1.{nonce}.{tick}.{b64encode(distances).decode()}"

@@ -28,9 +28,7 @@ class Parking:
         self._apart: dict[tuple[str, str], list[int]] = {}  # those that `Ids` does not know by their id, by name
         self._out: set[int] = set()  # being worked on
         self._due: list[bytes] = []  # a heap of the packed entries themselves, and of some that are stale
-        self.queues: dict[
-            str, list[int]
-        ] = {}  # by tenant: offsets of those that stand in it, and of some that are stale
+        self.queues: dict[str, list[int]] = {}  # by tenant: offsets of those in it, and of some that are stale
         self._wakes: dict[str, float] = {}
 
     def __len__(self) -> int:

@@ -111,14 +111,11 @@ class Partition:
 
     def take(self, record: Record) -> Work | None:
         """The record is ours to end; None for one below the position, which was taken before."""
-        offset = record.at.offset
-        if offset < self.position:
+        if record.at.offset < self.position:
             return None
-        self.position = offset + 1
+        self.position = record.at.offset + 1
         self._advanced = True
-        self._unsettled.add(offset)
-        self._unended.add(offset)
-        return Work(record)
+        return self.resume(record)
 
     def resume(self, record: Record, *, lost: bool = False) -> Work:
         """A record below the position that a former owner had not settled; it may have been at it (`lost`)."""
@@ -147,8 +144,7 @@ class Partition:
             return self.expired(work)
         if request.test is not None:
             return self._test(work, request, tenant, now)
-        waits = request.email.send_at is not None or tenant.mode is _HOLD or tenant.on_bounce_rate == "hold"
-        if waits and (later := self._not_yet(work, request, tenant, now)) is not None:
+        if (later := self._not_yet(work, request, tenant, now)) is not None:
             return later
         parked = self.parking.numbers or self.parking.queues
         if work.surplus or (parked and self._behind(work, tenant, now, spare)):
