@@ -23,7 +23,7 @@ from consumer.adapters.clock import SystemClock
 from consumer.adapters.kafka.homes import homes
 from consumer.adapters.memory import KnownTenants
 from consumer.adapters.memory_contents import KnownFiles, KnownValues
-from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemorySource
+from consumer.adapters.memory_kafka import MemoryJournal, MemoryKafka, MemoryMailbag, MemorySource
 from consumer.adapters.memory_transport import RECIPIENT_OK, TAKEN, MemoryProber, MemoryTransport
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.metrics.observer import Telemetry
@@ -238,6 +238,7 @@ async def _process(around: Callable[[World], World] = lambda world: world) -> fl
         Keeping(requests=float("inf")),
         lambda: "nonce",
         Queue(room, Pace()),
+        MemoryMailbag(kafka.requests, kafka.arrived),
     )
     stream = Stream(around(world))
     gc.collect()

@@ -27,7 +27,7 @@ from consumer.adapters.kafka.client import Cluster, Names
 from consumer.adapters.kafka.homes import homes
 from consumer.adapters.kafka.journal import KafkaJournal
 from consumer.adapters.kafka.mailbag import KafkaMailbag
-from consumer.adapters.kafka.source import KafkaSource, Membership
+from consumer.adapters.kafka.source import READ_AHEAD, KafkaSource, Membership
 from consumer.adapters.metrics import Metrics
 from consumer.adapters.metrics.hour import Hour
 from consumer.adapters.metrics.observer import Telemetry
@@ -169,7 +169,8 @@ class App:
         self._journal = self._made_journal()
         self._room = Room(settings.work.in_flight)
         self._hour = Hour()
-        self._mailbag = KafkaMailbag(self._cluster, self._names)
+        self._mailbag = KafkaMailbag(self._cluster, self._names.feedback)
+        self._further = KafkaMailbag(self._cluster, self._names.requests, at_once=READ_AHEAD)
         self._tracing = tracing_of(settings)
         self._stream = Stream(self._traced(self._world(partitions)))
 
@@ -185,6 +186,7 @@ class App:
             stack.push_async_callback(self._transport.aclose)
             stack.push_async_callback(self._journal.aclose)
             stack.push_async_callback(self._mailbag.aclose)
+            stack.push_async_callback(self._further.aclose)
             stack.push_async_callback(self._source.stop)
             await self._show(stack)
             async with asyncio.TaskGroup() as tasks:
@@ -334,6 +336,7 @@ class App:
             keeping,
             lambda: secrets.token_hex(6),
             Queue(self._room, pace),
+            self._further,
             hearing=self._hearing(),
         )
 

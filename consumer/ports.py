@@ -194,12 +194,13 @@ class Journal(Protocol):
 
 
 class Mailbag(Protocol):
-    """The feedback topic. Who owns a partition of requests reads the same one of feedback."""
+    """A topic that is read outside of the group, from where it is told: feedback, and requests from behind a flood."""
 
     async def fetch(self, positions: Mapping[int, int | None], most: int, within: float) -> list[Record]:
         """Records of these partitions from these offsets on (None: from the first), in order within each.
 
         At most so many, or none within so many seconds. While the brokers are away there is none: it never raises.
+        Asked for none, it lets go of what it holds.
         """
         ...
 

@@ -210,21 +210,22 @@ class MemoryJournal(Journal):
 
 
 class MemoryMailbag(Mailbag):
-    """The feedback topic of one process."""
+    """A topic as one process reads it outside of the group; `written` says that there is more."""
 
-    def __init__(self, kafka: MemoryKafka) -> None:
-        self._kafka = kafka
+    def __init__(self, topic: list[list[Record]], written: asyncio.Event) -> None:
+        self._topic = topic
+        self._written = written
 
     @override
     async def fetch(self, positions: Mapping[int, int | None], most: int, within: float) -> list[Record]:
         found = self._there(positions)[:most]
         if not found:
-            self._kafka.told.clear()
+            self._written.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(within):
-                    await self._kafka.told.wait()
+                    await self._written.wait()
             found = self._there(positions)[:most]
         return found
 
     def _there(self, positions: Mapping[int, int | None]) -> list[Record]:
-        return [record for number, at in positions.items() for record in self._kafka.feedback[number][at or 0 :]]
+        return [record for number, at in positions.items() for record in self._topic[number][at or 0 :]]

@@ -4,7 +4,7 @@ Nothing here waits: each method reads and stores in one step, and that is what m
 decided is in force at once in memory, and in Kafka with the tick that `cut` hands out and `confirm` or `refuse` ends.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -72,7 +72,13 @@ class Partition:
     """One partition in its owner's memory."""
 
     def __init__(
-        self, number: int, position: int, nonce: str, keeping: Keeping, suppression: Policy | None = None
+        self,
+        number: int,
+        position: int,
+        nonce: str,
+        keeping: Keeping,
+        suppression: Policy | None = None,
+        overtaken: Iterable[tuple[int, int]] = (),
     ) -> None:
         self.number = number
         self.position = position
@@ -89,6 +95,8 @@ class Partition:
         self._trials = Trials(keeping.trials)
         self._unsettled: set[int] = set()  # until their ending is committed
         self._unended = Runs()  # of them, those whose ending is in no tick yet
+        self._overtaken = Runs.of(overtaken)  # at or above the position, and taken all the same
+        self._ahead: set[int] = set()  # of them, those whose ending is in no tick yet
         self._ticks = 0
         self._advanced = False
         self._lapsed = False
@@ -101,26 +109,65 @@ class Partition:
 
     @property
     def room(self) -> int:
-        """How many more may be taken."""
+        """How many more may be taken in their turn."""
+        overtaken = metadata.octets_overtaken(self._overtaken, len(self._ahead), self.position)
+        octets = metadata.LIST - max(metadata.RESERVED, overtaken)
         settling = len(self._unsettled) - len(self._unended)
-        return metadata.room(self._unended, self.position, ROOM) - settling
+        return metadata.room(self._below, self._lowest, self.position, ROOM, octets) - settling
+
+    def room_for(self, offset: int) -> bool:
+        """Whether the record there may be taken out of its turn."""
+        overtaken = metadata.octets_overtaken(self._overtaken, len(self._ahead), self.position, offset)
+        below = metadata.octets_below(self._below, self._lowest, self.position)
+        return overtaken <= metadata.OVERTAKEN and below + overtaken <= metadata.LIST
+
+    @property
+    def _below(self) -> int:
+        """How many are listed below the position."""
+        return len(self._unended) - len(self._ahead)
+
+    @property
+    def _lowest(self) -> int:
+        """From where on they are."""
+        lowest = self._unended.lowest
+        return self.position if lowest is None else min(lowest, self.position)
 
     @property
     def under_way(self) -> int:
         return len(self._unsettled)
 
     def take(self, record: Record) -> Work | None:
-        """The record is ours to end; None for one below the position, which was taken before."""
-        if record.at.offset < self.position:
+        """The record is ours to end; None for one that was taken before."""
+        offset = record.at.offset
+        if offset < self.position:
             return None
-        self.position = record.at.offset + 1
+        self.position = offset + 1
         self._advanced = True
+        if self._overtaken:
+            before = offset in self._overtaken
+            self._overtaken.drop_below(self.position)
+            self._ahead.discard(offset)
+            if before:
+                return None
+        return self.resume(record)
+
+    def overtake(self, record: Record) -> Work | None:
+        """The same for one from further on that there is `room_for`; those before it come in their turn."""
+        offset = record.at.offset
+        if offset <= self.position:
+            return self.take(record)
+        if offset in self._overtaken:
+            return None
+        self._overtaken.add(offset)
         return self.resume(record)
 
     def resume(self, record: Record, *, lost: bool = False) -> Work:
-        """A record below the position that a former owner had not settled; it may have been at it (`lost`)."""
-        self._unsettled.add(record.at.offset)
-        self._unended.add(record.at.offset)
+        """A record that was taken and that a former owner had not settled; it may have been at it (`lost`)."""
+        offset = record.at.offset
+        self._unsettled.add(offset)
+        self._unended.add(offset)
+        if offset >= self.position:
+            self._ahead.add(offset)
         return Work(record, lost=lost)
 
     def unpark(self, entry: Entry, record: Record) -> Work:
@@ -311,6 +358,7 @@ class Partition:
                 raise AssertionError(ending)
         if work.offset in self._unsettled:
             self._unended.remove(work.offset)
+            self._ahead.discard(work.offset)
             self._settled.append(work.offset)
 
     def _charge(self, work: Work, request: Request | Validation, ending: Ending, now: float) -> None:
@@ -528,7 +576,7 @@ class Partition:
 
     def _list(self, granted: tuple[int, ...]) -> str:
         intents = self.intents - (self.asked.keys() - set(granted))
-        return encode(self.nonce, self._ticks, self._unended, intents, self.position)
+        return encode(self.nonce, self._ticks, self._unended, intents, self.position, self._overtaken)
 
 
 def limits_of(request: Request, tenant: Tenant) -> tuple[Limit, ...]:

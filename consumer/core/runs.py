@@ -27,9 +27,23 @@ class Runs:
     def __reversed__(self) -> Iterator[tuple[int, int]]:
         return zip(reversed(self._firsts), reversed(self._lasts), strict=True)
 
+    @classmethod
+    def of(cls, spans: Iterable[tuple[int, int]]) -> "Runs":
+        """These spans, in ascending order, none of them next to another."""
+        runs = cls()
+        for first, last in spans:
+            runs._firsts.append(first)
+            runs._lasts.append(last)
+            runs._number += last - first + 1
+        return runs
+
     @property
     def lowest(self) -> int | None:
         return self._firsts[0] if self._firsts else None
+
+    @property
+    def highest(self) -> int | None:
+        return self._lasts[-1] if self._lasts else None
 
     def add(self, offset: int) -> None:
         """It is in the set from now on; nothing changes if it was."""
@@ -74,3 +88,12 @@ class Runs:
             lasts[at] = offset - 1
             firsts.insert(at + 1, offset + 1)
             lasts.insert(at + 1, last)
+
+    def drop_below(self, offset: int) -> None:
+        """What is lower is in the set no more."""
+        firsts, lasts = self._firsts, self._lasts
+        while lasts and lasts[0] < offset:
+            self._number -= lasts.pop(0) - firsts.pop(0) + 1
+        if firsts and firsts[0] < offset:
+            self._number -= offset - firsts[0]
+            firsts[0] = offset

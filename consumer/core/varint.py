@@ -11,6 +11,11 @@ def write(number: int) -> bytes:
     return bytes(octets)
 
 
+def size(number: int) -> int:
+    """How many octets it takes."""
+    return max(1, (number.bit_length() + 6) // 7)
+
+
 def read(octets: bytes, at: int) -> tuple[int, int]:
     """The number at this place, and where it ends. Raises `IndexError` where it does not."""
     number = shift = 0

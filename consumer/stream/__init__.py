@@ -18,6 +18,7 @@ from consumer.core.suppression_list import SuppressionList
 from consumer.ports import UncertainError
 from consumer.stream.lines import Queue
 from consumer.stream.listening import Listening
+from consumer.stream.overtaking import Overtaking
 from consumer.stream.owned import LITTLE, Hearing, Owned, World
 from consumer.stream.pace import Pace, Room
 
@@ -98,9 +99,11 @@ class Stream:
                 task.cancel()
 
     def _listen(self) -> tuple[asyncio.Task[None], ...]:
+        """To what comes by other ways than in turn."""
+        overtaking = self._group.create_task(Overtaking(self._world).run(self._owned))
         if self._world.hearing is None:
-            return ()
-        return (self._group.create_task(Listening(self._world, self._world.hearing).run(self._owned)),)
+            return (overtaking,)
+        return (overtaking, self._group.create_task(Listening(self._world, self._world.hearing).run(self._owned)))
 
     def stop(self) -> None:
         """Take nothing more. `run` ends when what is in flight has ended, or the budget is used up."""
@@ -188,5 +191,9 @@ class Stream:
             # The fetch has moved the position past these records: they would be lost.
             self._world.source.seek(number, owned.state.position)
             return
+        if len(batch) > (room := max(0, owned.room)):
+            # Others were taken out of their turn meanwhile, and have used it up: the rest is fetched again.
+            self._world.source.seek(number, batch[room].at.offset)
+            del batch[room:]
         for record in batch:
             owned.take(record)

@@ -53,6 +53,11 @@ class Lines:
         else:
             self._queue.join(line, work)
 
+    def waiting(self, tenant: str) -> int:
+        """How many of a tenant are in line."""
+        line = self._lines.get(tenant)
+        return 0 if line is None else len(line.works)
+
     def forget(self, line: Line) -> None:
         """Nobody is in it, and nobody of it is under way."""
         if self._lines.get(line.tenant) is line:
@@ -98,6 +103,19 @@ class Queue:
     def room(self) -> int:
         """How many more may be taken: 0 where those that wait are too many, or too large."""
         return 0 if self._bytes >= self._pace.ahead_bytes else max(0, self._pace.ahead - self._number)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many stand in it that others may find no room."""
+        return self._fuller(0.5)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room either for those who are taken out of their turn."""
+        return self._fuller(1.5)
+
+    def _fuller(self, than: float) -> bool:
+        return self._number > than * self._pace.ahead or self._bytes > than * self._pace.ahead_bytes
 
     def may(self, line: Line) -> bool:
         """Whether one more of this line may be started.

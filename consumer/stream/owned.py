@@ -17,7 +17,7 @@ from consumer.core.feedback import Feedback, Refused
 from consumer.core.outcome import Expired
 from consumer.core.overview import PartitionNow
 from consumer.core.parking import Entry, Progress, Reason
-from consumer.core.partition import Admitted, Keeping, Partition, Work
+from consumer.core.partition import ROOM, Admitted, Keeping, Partition, Work
 from consumer.core.record import Coordinates, Record
 from consumer.core.request import Request, Validation
 from consumer.core.resolve import Values
@@ -51,6 +51,7 @@ class World:
     keeping: Keeping
     nonce: Callable[[], str]
     queue: Queue
+    further: Mailbag  # the request topic, from where it is told
     kept: Kept = field(default_factory=Kept)
     hearing: "Hearing | None" = None  # None: suppression is off
 
@@ -228,9 +229,36 @@ class Owned:
     def room(self) -> int:
         return self.state.room if self.state is not None and self.open else 0
 
+    @property
+    def crowded(self) -> bool:
+        """Whether there may be others behind what is taken, for whom there is no room."""
+        return self.room < ROOM // 2
+
+    @property
+    def position(self) -> int:
+        """The next offset to take in turn."""
+        return 0 if self.state is None else self.state.position
+
+    def room_for(self, offset: int) -> bool:
+        """Whether the record there may be taken out of its turn."""
+        return self.state is not None and self.open and not self._world.queue.full and self.state.room_for(offset)
+
+    def in_line(self, tenant: str) -> int:
+        """How many of it wait."""
+        return self._lines.waiting(tenant)
+
     def take(self, record: Record) -> None:
-        """A new record."""
-        if self.state is not None and (work := self.state.take(record)) is not None:
+        """A new record, in its turn."""
+        if self.state is not None:
+            self._come(self.state.take(record))
+
+    def overtake(self, record: Record) -> None:
+        """A new record that there is `room_for`, out of its turn."""
+        if self.state is not None:
+            self._come(self.state.overtake(record))
+
+    def _come(self, work: Work | None) -> None:
+        if work is not None:
             self._lines.come(work)
             self._wanted.set()
 

@@ -67,7 +67,8 @@ class Takeover:
         parked = await world.journal.parked(self._number)
         known = self._known(opened, empty=not past and not parked)
         position = opened.beginning if opened.position is None else opened.position
-        state = Partition(self._number, position, world.nonce(), world.keeping, world.suppression)
+        keeping, policy = world.keeping, world.suppression
+        state = Partition(self._number, position, world.nonce(), keeping, policy, known.overtaken)
         if state.listed is not None:
             await self._restore_list(state.listed)
         for outcome in past:

@@ -42,7 +42,7 @@ async def in_memory(_: pytest.FixtureRequest) -> AsyncIterator[Box]:
     async def tell(partition: int, value: bytes) -> None:
         kafka.tell(partition, value)
 
-    yield Box(MemoryMailbag(kafka), tell)
+    yield Box(MemoryMailbag(kafka.feedback, kafka.told), tell)
 
 
 @asynccontextmanager
@@ -55,7 +55,7 @@ async def on_kafka(request: pytest.FixtureRequest) -> AsyncIterator[Box]:
     await admin.close()
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
-    mailbag = KafkaMailbag(Cluster(bootstrap), names)
+    mailbag = KafkaMailbag(Cluster(bootstrap), names.feedback)
     yield Box(mailbag, lambda partition, value: producer.send_and_wait(names.feedback, value, partition=partition))
     await mailbag.aclose()
     await producer.stop()
@@ -102,6 +102,6 @@ async def test_nothing_there_is_nothing_after_a_while(box: Box) -> None:
 
 @pytest.mark.broker
 async def test_with_no_broker_there_is_nothing_and_no_error() -> None:
-    mailbag = KafkaMailbag(Cluster("127.0.0.1:1", request_timeout=0.5, retry_backoff=0.01), Names())
+    mailbag = KafkaMailbag(Cluster("127.0.0.1:1", request_timeout=0.5, retry_backoff=0.01), "requests")
     assert await mailbag.fetch({0: None}, 10, 0.05) == []
     await mailbag.aclose()

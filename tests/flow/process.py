@@ -63,6 +63,7 @@ class Outbox(Transport):
 
     clock: Clock
     judge: Callable[[Mail], Attempt | str | None] = lambda _: None
+    pause: Callable[[Mail], float] = lambda _: 0.0  # how long the relay thinks before it answers
     bodies: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
     places: dict[str, asyncio.Semaphore] = field(default_factory=dict[str, asyncio.Semaphore])
 
@@ -83,7 +84,7 @@ class Outbox(Transport):
             self.bodies.append((mail.message_id, self.clock.now()))
         if verdict == "after":
             await asyncio.Event().wait()
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.pause(mail))
         return Answered((OK,) * len(mail.recipients), OK, self.clock.now()) if verdict is None else _attempt(verdict)
 
 
@@ -143,6 +144,7 @@ class Setup:
             pause_after_error=0.0,
             look_at_clock=0.01,
             look_for_room=0.01,
+            overtake_after=0.02,
         )
     )
     keeping: Keeping = field(default_factory=Keeping)
@@ -195,6 +197,7 @@ class Setup:
             self._resolver(),
             Validating(self.directory, self.prober, self.clock),
         )
+        feedback = MemoryMailbag(self.kafka.feedback, self.kafka.told)
         return World(
             MemorySource(self.kafka),
             MemoryJournal(self.kafka, self.clock.now),
@@ -207,7 +210,8 @@ class Setup:
             self.keeping,
             lambda: f"n{next(self._nonces)}",
             Queue(room, self.pace),
-            hearing=self.suppression and Hearing(self.suppression, MemoryMailbag(self.kafka), EAR.hear),
+            MemoryMailbag(self.kafka.requests, self.kafka.arrived),
+            hearing=self.suppression and Hearing(self.suppression, feedback, EAR.hear),
         )
 
     async def outcomes(self, number: int) -> list[Concluded]:

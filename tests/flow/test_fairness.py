@@ -6,7 +6,7 @@ from consumer.core.mail import Mail
 from consumer.core.outcome import Accepted
 from consumer.core.parking import Reason
 from tests.builders import tenant
-from tests.flow.process import Setup, running
+from tests.flow.process import Setup, running, until
 
 FLOOD = 4_000
 
@@ -21,8 +21,10 @@ async def test_the_flood_of_a_tenant_whose_relay_hangs_does_not_hold_up_another(
     async with running(setup) as process:
         await setup.outcomes(FLOOD // 100)
         (owned,) = process.stream.owned
-        assert owned.state is not None
-        waiting = {entry.reason for entry in owned.state.parking}
+        state = owned.state
+        assert state is not None
+        await until(lambda: state.parking)
+        waiting = {entry.reason for entry in state.parking}
     assert {concluded.subject.tenant for concluded in setup.kafka.all_outcomes} == {"other"}
     assert waiting == {Reason.SHARE}
 

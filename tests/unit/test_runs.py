@@ -27,3 +27,19 @@ def test_neighbours_are_in_one_run(offsets: set[int]) -> None:
     spans = list(Runs(offsets))
     assert all(last + 1 < first for (_, last), (first, _) in pairwise(spans))
     assert list(reversed(Runs(offsets))) == spans[::-1]
+
+
+@given(offsets=st.sets(st.integers(0, 60)), below=st.integers(0, 70))
+def test_what_is_below_is_dropped(offsets: set[int], below: int) -> None:
+    runs = Runs(offsets)
+    runs.drop_below(below)
+    left = {offset for offset in offsets if offset >= below}
+    assert list(runs) == list(Runs(left))
+    assert (len(runs), runs.highest) == (len(left), max(left, default=None))
+
+
+@given(offsets=st.sets(st.integers(0, 60)))
+def test_runs_are_made_of_their_spans(offsets: set[int]) -> None:
+    runs = Runs.of(Runs(offsets))
+    assert list(runs) == list(Runs(offsets))
+    assert len(runs) == len(offsets)

@@ -11,6 +11,7 @@ from consumer.core import varint
 def test_what_was_written_is_read_and_where_it_ends_is_known(number: int, before: bytes, after: bytes) -> None:
     octets = before + varint.write(number)
     assert varint.read(octets + after, len(before)) == (number, len(octets))
+    assert varint.size(number) == len(varint.write(number))
 
 
 @pytest.mark.parametrize("cut", [b"", b"\x80", b"\xff\xff"])

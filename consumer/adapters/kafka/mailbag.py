@@ -1,4 +1,7 @@
-"""The feedback topic, read outside the group: who owns a partition of requests also reads the same one of feedback."""
+"""A topic that is read outside of the group, partition by partition: feedback, and requests from behind a flood.
+
+Who owns a partition of requests reads the same one of feedback.
+"""
 
 # The library has types for half of itself.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -11,7 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumer.adapters.kafka.batches import raw
-from consumer.adapters.kafka.client import GONE_WRONG, Cluster, Names, stopped
+from consumer.adapters.kafka.client import GONE_WRONG, Cluster, stopped
 from consumer.adapters.kafka.reader import record_of
 from consumer.core.record import Record
 
@@ -19,16 +22,21 @@ from consumer.core.record import Record
 class KafkaMailbag:
     """The port `Mailbag` on aiokafka: one client for all partitions."""
 
-    def __init__(self, cluster: Cluster, names: Names) -> None:
+    def __init__(self, cluster: Cluster, topic: str, *, at_once: int = 1024 * 1024) -> None:
+        """`at_once` is how many octets of a partition are fetched ahead."""
         self._cluster = cluster
-        self._names = names
+        self._topic = topic
+        self._at_once = at_once
         self._client: AIOKafkaConsumer | None = None
         self._expected: dict[TopicPartition, int | None] = {}  # what the client gives next, if nobody seeks
 
     async def fetch(self, positions: Mapping[int, int | None], most: int, within: float) -> list[Record]:
+        if not positions:
+            await self.aclose()
+            return []
         try:
             client = await self._started()
-            self._go_to(client, {TopicPartition(self._names.feedback, number): at for number, at in positions.items()})
+            self._go_to(client, {TopicPartition(self._topic, number): at for number, at in positions.items()})
             batches: Any = await client.getmany(timeout_ms=round(within * 1000), max_records=most)
         except GONE_WRONG:
             await self.aclose()
@@ -66,6 +74,7 @@ class KafkaMailbag:
                 isolation_level="read_committed",
                 value_deserializer=raw,
                 fetch_max_wait_ms=500,
+                max_partition_fetch_bytes=self._at_once,
             )
             try:
                 async with asyncio.timeout(self._cluster.request_timeout):
