@@ -30,7 +30,7 @@ class Pace:
     ahead_bytes: int = 10 * 2**20  # the same in octets of their records
     parked: int = 1_000_000  # beyond, nothing new is taken: the lag stays in Kafka
     look_for_room: float = 0.25
-    overtake_after: float = 0.5  # for so long it has been crowded before anybody is taken out of turn
+    overtake_after: float = 0.25  # for so long it has been crowded before anybody is taken out of turn
     tidy_every: float = 60.0
     fetch_within: float = 0.1
     listen_within: float = 1.0
