@@ -8,8 +8,9 @@ The list is base64 of varints, from the highest offset down: the distance to the
 to the committed offset), shifted left by one; the lowest bit says whether the offset holds an intent.
 
 `2.NONCE.TICK.LIST.OVERTAKEN` where requests from behind a flood were taken out of their turn: base64 of varints, for each
-run of them from the lowest up, how many offsets lie between it and the one before (at first the committed offset), and how
-many of it follow its first. The list then begins behind the last of them, and names those of them that are not settled.
+run of them from the lowest up, how many offsets lie between it and the one before (at first the committed offset), shifted
+left by one; where the lowest bit is set, it is followed by how many of the run follow its first, less one: most stand alone.
+The list then begins behind the last of them, and names those of them that are not settled.
 """
 
 import binascii
@@ -88,9 +89,14 @@ def _packed(overtaken: Runs, position: int) -> bytes:
     packed = bytearray()
     below = position
     for first, last in overtaken:
-        packed += varint.write(first - below) + varint.write(last - first)
+        for number in _of_run(first - below, last - first):
+            packed += varint.write(number)
         below = last + 1
     return bytes(packed)
+
+
+def _of_run(between: int, more: int) -> tuple[int, ...]:
+    return (between << 1 | 1, more - 1) if more else (between << 1,)
 
 
 def _spans(unsettled: Runs, intents: list[int]) -> Iterator[tuple[int, int, int]]:
@@ -141,7 +147,7 @@ def octets_overtaken(overtaken: Runs, unsettled: int, position: int, more: int |
     widest = varint.size((above - position) << 1)
     octets, below = _JUMP + unsettled * widest, position
     for first, last in overtaken:
-        octets += varint.size(first - below) + varint.size(last - first)
+        octets += sum(map(varint.size, _of_run(first - below, last - first)))
         below = last + 1
     return octets if more is None else octets + 2 * widest + 1
 
@@ -167,10 +173,13 @@ def decode(text: str, position: int) -> Metadata | Foreign:
 def _runs(packed: bytes, position: int) -> Iterator[tuple[int, int]]:
     below, at = position, 0
     while at < len(packed):
-        between, at = varint.read(packed, at)
-        more, at = varint.read(packed, at)
-        yield below + between, below + between + more
-        below += between + more + 1
+        number, at = varint.read(packed, at)
+        first = last = below + (number >> 1)
+        if number & 1:
+            more, at = varint.read(packed, at)
+            last += more + 1
+        yield first, last
+        below = last + 1
 
 
 def _ascending(marks: Iterable[tuple[int, bool]], *, intent: bool) -> tuple[int, ...]:

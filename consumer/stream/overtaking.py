@@ -32,10 +32,14 @@ FEW = 50
 
 @dataclass(slots=True)
 class _Look:
-    """How far a partition was looked at, and the first and the last record of each tenant that was left behind."""
+    """How far a partition was looked at, and the first and the last record of each tenant that was left behind.
+
+    `back` is when (by `Clock.elapsed`) it was last asked who is to be gone back to.
+    """
 
     epoch: int
     at: int
+    back: float
     left: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
@@ -68,12 +72,14 @@ class Overtaking:
             look, ours = self._looks[number], owned.get(number)
             if ours is not None and ours.open and ours.epoch == look.epoch:
                 self._pass(ours, look, batch)
+        now = self._world.clock.elapsed()
+        for number in positions:
+            look, ours = self._looks[number], owned.get(number)
+            if ours is not None and (not records or now - look.back >= self._world.pace.look_for_room):
+                look.back = now
+                self._go_back(ours, look)
         if records:
             await asyncio.sleep(BREATH)
-            return
-        for number in positions:
-            if (ours := owned.get(number)) is not None:
-                self._go_back(ours, self._looks[number])
 
     def _pass(self, ours: Owned, look: _Look, records: Iterable[Record]) -> None:
         for record in records:
@@ -92,7 +98,7 @@ class Overtaking:
             look.at = offset + 1
 
     def _go_back(self, ours: Owned, look: _Look) -> None:
-        """At the end: to the first of those who were left behind and have nobody in line any more, unless it comes soon."""
+        """To the first of those who were left behind and have nobody in line any more, unless it comes soon."""
         far = ours.position + ROOM
         back = {tenant: first for tenant, (first, _) in look.left.items() if first > far and not ours.in_line(tenant)}
         for tenant in back:
@@ -111,7 +117,7 @@ class Overtaking:
                 del self._looks[number]
         for number, since in self._crowded.items():
             if now - since >= pace.overtake_after and number not in self._looks:
-                self._looks[number] = _Look(owned[number].epoch, owned[number].position)
+                self._looks[number] = _Look(owned[number].epoch, owned[number].position, now)
 
 
 __all__ = ["AT_ONCE", "FEW", "Overtaking"]

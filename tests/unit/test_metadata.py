@@ -114,9 +114,27 @@ def test_what_was_overtaken_is_read_back(position: int, ahead: set[int], data: s
     assert len(b64decode(text.split(".")[4])) + len(unsettled) <= octets
 
 
+def test_what_the_oldest_version_wrote_of_the_overtaken_is_read() -> None:
+    overtaken = ((101, 101), (103, 105), (400, 400))
+    known = Metadata("n7f3", 12, (41, 104), (95, 400), overtaken)
+    assert encode("n7f3", 12, Runs((41, 104)), (95, 400), 100, Runs.of(overtaken)) == "2.n7f3.12.A9AEE2w=.AgMBzAQ="
+    assert decode("2.n7f3.12.A9AEE2w=.AgMBzAQ=", 100) == known
+
+
+def test_five_hundred_of_others_among_a_flood_have_room() -> None:
+    partition = Partition(0, 0, "n", Keeping())
+    for offset in range(200, 200 * 501, 200):
+        assert partition.room_for(offset)
+        work = partition.overtake(Record(Coordinates(0, offset), None, None))
+        assert work is not None
+        partition.end(work, Skipped(), 0.0)
+    partition.confirm(partition.cut())
+    assert partition.room >= 900
+
+
 @pytest.mark.parametrize(
     "text",
-    ["2.n.1.AA==", "2.n.1.Ag==.gA==", "2.n.1.Ag==.AQ==", "2.n.1.BA==.AQA=", "1.n.1.Ag==.AQA="],
+    ["2.n.1.AA==", "2.n.1.Ag==.gA==", "2.n.1.Ag==.AQ==", "2.n.1.BA==.Ag==", "1.n.1.Ag==.Ag=="],
     ids=["nothing overtaken", "cut varint", "half a run", "one above that was not overtaken", "of the first version"],
 )
 def test_a_broken_list_of_the_overtaken_is_foreign(text: str) -> None:
