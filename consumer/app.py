@@ -170,7 +170,7 @@ class App:
         self._room = Room(settings.work.in_flight)
         self._hour = Hour()
         self._mailbag = KafkaMailbag(self._cluster, self._names.feedback)
-        self._further = KafkaMailbag(self._cluster, self._names.requests, at_once=READ_AHEAD // 2)
+        self._further = KafkaMailbag(self._cluster, self._names.requests, at_once=READ_AHEAD)
         self._tracing = tracing_of(settings)
         self._stream = Stream(self._traced(self._world(partitions)))
 

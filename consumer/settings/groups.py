@@ -222,7 +222,7 @@ class Work(_Group):
     """The most requests under way in this process."""
     ahead: Count = 6000
     """The most requests that this process takes ahead of others of their tenant; beyond, the lag stays in Kafka."""
-    ahead_bytes: Count = 10_485_760
+    ahead_bytes: Count = 6_291_456
     """The same in bytes of their records."""
     parked: Count = 1_000_000
     """The most requests that may wait in this process's memory; beyond, nothing new is taken and the lag stays in Kafka."""

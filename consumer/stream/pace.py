@@ -27,7 +27,7 @@ class Pace:
 
     in_flight: int = 1_000
     ahead: int = 6_000  # taken and in line: beyond, the lag stays in Kafka
-    ahead_bytes: int = 10 * 2**20  # the same in octets of their records
+    ahead_bytes: int = 6 * 2**20  # the same in octets of their records
     parked: int = 1_000_000  # beyond, nothing new is taken: the lag stays in Kafka
     look_for_room: float = 0.25
     overtake_after: float = 0.25  # for so long it has been crowded before anybody is taken out of turn
