@@ -22,7 +22,7 @@ from consumer.core.parking import Reason
 from consumer.core.reply import Reply
 from consumer.core.tenant import Unavailable
 from consumer.delivery import LARGE
-from tests.flow.process import OK, Seen, Setup, running
+from tests.flow.process import OK, Seen, Setup, running, until
 
 PLAN, LOGO = "https://files.example/c4n4ry/plan.pdf?sig=c4n4ry", "https://files.example/c4n4ry.png"
 TOKEN = "NS-EU-FILE-1"
@@ -159,6 +159,7 @@ async def test_a_file_that_changed_before_the_retry_ends_the_request_also_in_ano
         setup.request(attachments=[LOGO, PLAN])
         async with running(setup) as process:
             await _parked(process.world.observer)
+            await until(lambda: setup.kafka.parked[0])  # noqa: B023  killed before that, nobody knows what became of it
             if not killed:
                 setup.files.files[PLAN] = b"winter plan"
                 setup.clock.shift += 3_600
