@@ -219,7 +219,7 @@ class MemoryMailbag(Mailbag):
     @override
     async def fetch(self, positions: Mapping[int, int | None], most: int, within: float) -> list[Record]:
         found = self._there(positions)[:most]
-        if not found:
+        if positions and not found:
             self._written.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(within):

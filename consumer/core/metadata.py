@@ -81,22 +81,19 @@ def encode(
         distances += varint.write((above - last) << 1 | mark)
         distances += _NEXT * (last - first)
         above = first
+    packed = b"".join(map(varint.write, _numbers(overtaken, position)))
     text = f"{nonce}.{tick}.{b64encode(distances).decode()}"
-    return f"2.{text}.{b64encode(_packed(overtaken, position)).decode()}" if overtaken else f"1.{text}"
+    return f"2.{text}.{b64encode(packed).decode()}" if overtaken else f"1.{text}"
 
 
-def _packed(overtaken: Runs, position: int) -> bytes:
-    packed = bytearray()
+def _numbers(overtaken: Runs, position: int) -> Iterator[int]:
+    """What is written of the overtaken, number by number."""
     below = position
     for first, last in overtaken:
-        for number in _of_run(first - below, last - first):
-            packed += varint.write(number)
+        yield (first - below) << 1 | (last > first)
+        if last > first:
+            yield last - first - 1
         below = last + 1
-    return bytes(packed)
-
-
-def _of_run(between: int, more: int) -> tuple[int, ...]:
-    return (between << 1 | 1, more - 1) if more else (between << 1,)
 
 
 def _spans(unsettled: Runs, intents: list[int]) -> Iterator[tuple[int, int, int]]:
@@ -145,10 +142,7 @@ def octets_overtaken(overtaken: Runs, unsettled: int, position: int, more: int |
         return 0
     above = max(offset for offset in (overtaken.highest, more) if offset is not None) + 1
     widest = varint.size((above - position) << 1)
-    octets, below = _JUMP + unsettled * widest, position
-    for first, last in overtaken:
-        octets += sum(map(varint.size, _of_run(first - below, last - first)))
-        below = last + 1
+    octets = _JUMP + unsettled * widest + sum(map(varint.size, _numbers(overtaken, position)))
     return octets if more is None else octets + 2 * widest + 1
 
 

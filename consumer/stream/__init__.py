@@ -6,7 +6,7 @@ fetch that was under way when an epoch changed is dropped and the partition soug
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from itertools import groupby
 
@@ -90,20 +90,18 @@ class Stream:
     async def run(self) -> None:
         """Take and carry out requests until `stop`; then finish what is in flight, within the drain budget."""
         async with asyncio.TaskGroup() as self._group:
-            watches = (self._world.room.watch(), self._mind_reading())
-            minding = (*(self._group.create_task(watch) for watch in watches), *self._listen())
+            overtaking = Overtaking(self._world).run(self._owned)
+            watches = (self._world.room.watch(), self._mind_reading(), overtaking, *self._listen())
+            minding = [self._group.create_task(watch) for watch in watches]
             while not self._stopping.is_set():
                 await self._fetch()
             await self._drain(self._world.pace.drain_within)
             for task in (*minding, *self._tasks.values()):
                 task.cancel()
 
-    def _listen(self) -> tuple[asyncio.Task[None], ...]:
-        """To what comes by other ways than in turn."""
-        overtaking = self._group.create_task(Overtaking(self._world).run(self._owned))
-        if self._world.hearing is None:
-            return (overtaking,)
-        return (overtaking, self._group.create_task(Listening(self._world, self._world.hearing).run(self._owned)))
+    def _listen(self) -> tuple[Coroutine[None, None, None], ...]:
+        hearing = self._world.hearing
+        return () if hearing is None else (Listening(self._world, hearing).run(self._owned),)
 
     def stop(self) -> None:
         """Take nothing more. `run` ends when what is in flight has ended, or the budget is used up."""

@@ -56,21 +56,19 @@ class Overtaking:
 
     async def run(self, owned: Mapping[int, Owned]) -> None:
         """Look for ever wherever partitions are crowded."""
-        world, looking = self._world, False
+        world = self._world
         while True:
             self._choose(owned)
             positions = {number: look.at for number, look in self._looks.items() if owned[number].room_for(look.at)}
             if positions:
-                looking = True
                 await self._look(positions, owned)
                 continue
-            if looking and not self._looks:
-                looking = False
+            if not self._looks:
                 await world.further.fetch({}, AT_ONCE, world.pace.fetch_within)  # it lets go of what it holds
             await asyncio.sleep(world.pace.look_for_room)
 
-    async def _look(self, positions: dict[int, int], owned: Mapping[int, Owned]) -> None:
-        records = await self._world.further.fetch({**positions}, AT_ONCE, self._world.pace.fetch_within)
+    async def _look(self, positions: Mapping[int, int], owned: Mapping[int, Owned]) -> None:
+        records = await self._world.further.fetch(positions, AT_ONCE, self._world.pace.fetch_within)
         for number, batch in groupby(records, key=lambda record: record.at.partition):
             look, ours = self._looks[number], owned.get(number)
             if ours is not None and ours.open and ours.epoch == look.epoch:

@@ -100,6 +100,13 @@ async def test_nothing_there_is_nothing_after_a_while(box: Box) -> None:
     assert await box.read({0: None}, 1) == [(0, 0, b"late")]
 
 
+async def test_asked_for_none_it_has_none_at_once_and_goes_on_where_it_is_told_then(box: Box) -> None:
+    await box.tell(0, b"a")
+    assert len(await box.read({0: 0}, 1)) == 1
+    assert await box.mailbag.fetch({}, 10, WITHIN) == []
+    assert len(await box.read({0: 0}, 1)) == 1
+
+
 @pytest.mark.broker
 async def test_with_no_broker_there_is_nothing_and_no_error() -> None:
     mailbag = KafkaMailbag(Cluster("127.0.0.1:1", request_timeout=0.5, retry_backoff=0.01), "requests")

@@ -92,6 +92,9 @@ def test_whatever_is_settled_first_the_list_keeps_within_its_bounds(
             runs.add(position - 1)
     listed = encode("n", 1, runs, [], position).removeprefix("1.n.1.")
     assert len(b64decode(listed)) <= min(octets, octets_below(len(runs), start, position))
+    parked = range(-INTENTS * 2**33, 0, 2**33) if start else range(0)
+    metadata = encode("a" * 32, 10**18 - 1, runs, [start + offset for offset in parked], position)
+    assert len(metadata) <= LONGEST
 
 
 def test_as_many_as_ever_fit_while_the_oldest_is_not_far_behind() -> None:
